@@ -1,0 +1,3 @@
+from aeos.cli import main
+
+main()

@@ -1,0 +1,140 @@
+"""The command line: one thin command a job; every word after a job's name is Hydra's."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="aeos",
+    help="A laboratory for the dynamics of adaptive optimizers at the edge of stability.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+HYDRA = {"ignore_unknown_options": True}
+
+
+def complete(context: typer.Context, incomplete: str) -> list[str]:
+    """`opt<TAB>` → optimizer=adam, …; reads file names only.
+
+    bash splits words at `=`: there `optimizer=k` arrives as earlier words […, "optimizer", "="] and incomplete "k",
+    and the answer must be bare names. zsh and fish pass the word whole.
+    """
+    from aeos.paths import groups
+
+    words = [f"{group}={name}" for group, names in groups().items() for name in names]
+    before = [word for word in context.params.get("overrides") or () if word != "="]
+    prefix = f"{before[-1]}=" if before and before[-1] in groups() else ""
+    return [word.removeprefix(prefix) for word in words if word.startswith(prefix + incomplete)]
+
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[GROUP=NAME | KEY=VALUE | -m | --cfg job]...", help="Hydra's words.", autocompletion=complete
+    ),
+]
+Out = Annotated[Path, typer.Option("--out", help="The folder that runs are kept in.")]
+
+
+def _help(*examples: str) -> str:
+    """Examples and config groups for a job's --help, read off the file system."""
+    from aeos.paths import groups
+
+    lines = [f"[bold]{group}[/]: {', '.join(names)}" for group, names in groups().items()]
+    return "\n\n".join(["[bold]Examples[/]", *examples, "[bold]Config groups[/] (GROUP=NAME)", *lines])
+
+
+@app.command(
+    context_settings=HYDRA,
+    epilog=_help(
+        "aeos train model=cnn data=mnist5k batch_size=64 optimizer.lr=3e-3",
+        "aeos train -m optimizer=adam,kadam,signsgd seed=0,1",
+        "aeos train problem=quadratic problem.spectrum=[1,10] optimizer=gd optimizer.lr=0.19 --cfg job",
+    ),
+)
+def train(overrides: Overrides = None) -> None:
+    """Train one optimizer on one problem: metrics.csv, resumable, done once."""
+    from aeos.launch import launch
+
+    launch("train", overrides or [])
+
+
+@app.command()
+def plot(
+    runs: Annotated[
+        list[str] | None, typer.Argument(metavar="[RUN | FIGURE]...", help="Run folders, or a figure.")
+    ] = None,
+    out: Out = Path("outputs"),
+    to: Annotated[Path | None, typer.Option("--to", help="Draw into this folder.")] = None,
+    list_figures: Annotated[bool, typer.Option("--list", help="Name the figures there are.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Open the picture.")] = False,
+) -> None:
+    """Draw runs as a figure: PDF, SVG and PNG. Several runs are overlaid."""
+    from aeos.listing import figure_lines
+
+    if list_figures:
+        print("\n".join(figure_lines()))
+        return
+    from aeos.errors import BadInput
+    from aeos.figures.plot import plot as draw
+
+    files = draw(runs or [], to, out)
+    for file in files:
+        print(file)
+    picture = next(file for file in files if file.suffix == ".png")
+    if show and typer.launch(str(picture)):
+        raise BadInput(f"--show: no program here opens pictures; look at {picture}")
+
+
+@app.command("list")
+def list_everything(out: Out = Path("outputs")) -> None:
+    """Name jobs, config groups and their choices, figures, and the runs there are."""
+    from aeos.listing import overview
+
+    overview(out)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"aeos {version('aeos')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it and stop.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Entry point. Exit codes: 0 done, 2 the user's mistake, 1 any other fault, 130 interrupted."""
+    try:
+        code = app(prog_name="aeos", standalone_mode=False) or 0
+    except KeyboardInterrupt:
+        print("aeos: interrupted; the same command continues", file=sys.stderr)
+        code = 130
+    except Exception as error:
+        code = _report(error)
+    sys.exit(code)
+
+
+def _report(error: Exception) -> int:
+    from aeos.errors import BadInput, report
+
+    if hasattr(error, "format_message"):  # Typer's own complaint about words it does not know
+        text = error.format_message().rstrip(".")
+        if not text:  # it has printed the help instead
+            return 2
+        error = BadInput(f"{text}; `aeos --help` explains")
+    return report(error)

@@ -1,0 +1,45 @@
+"""Measurements: each observer turns one moment of a simulation into rows of one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aeos.dynamics.discrete import Discrete
+from aeos.dynamics.process import Process, State
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Every process that still moves, with its state, at one step; `elapsed`: seconds of run time, restarts included."""
+
+    step: int
+    elapsed: float
+    states: Mapping[str, tuple[Process, State]]
+
+
+Observer = Callable[[Moment], Iterator[Row]]
+
+
+@dataclass(frozen=True)
+class Watch:
+    """`observer` fills `table` every `every` steps, at step 0 and at the last one."""
+
+    table: str
+    every: int
+    observer: Observer
+
+
+def metrics(moment: Moment) -> Iterator[Row]:
+    """Losses, accuracies and norms of each process: the rows of metrics.csv."""
+    for name, (process, state) in moment.states.items():
+        row = {"step": state.step, "process": name, **process.problem.metrics(state.theta)}
+        row |= {"param_norm": state.theta.norm().item(), "wall_time": round(moment.elapsed, 3)}
+        if isinstance(process, Discrete):
+            row |= {"lr": float(process.lr(state.step)), "grad_norm": process.look(state)[1].norm().item()}
+        if state.update is not None:
+            row["max_update"] = state.update.abs().max().item()
+        yield row

@@ -1,0 +1,50 @@
+"""What moves θ: a process advances its state by exactly one optimizer step of time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from aeos.problems.base import Problem
+
+
+@dataclass
+class State:
+    """θ (d,), how many steps it has taken, and what the process remembers; these three are what a checkpoint holds.
+
+    The rest is by-product, for observers, and can be computed again: `update` is u of the step that led here, None at
+    the start; `pending` is (loss, gradient) at this θ on the batch of the step that leaves here.
+    """
+
+    theta: Tensor
+    step: int = 0
+    memory: dict[str, Tensor] = field(default_factory=dict)
+    update: Tensor | None = None
+    pending: tuple[Tensor, Tensor] | None = None
+
+    def pack(self) -> dict[str, Any]:
+        return {"theta": self.theta, "step": self.step, "memory": self.memory}
+
+    def unpack(self, packed: dict[str, Any]) -> State:
+        """Take over a packed state, on this state's device. Step counters stay on the CPU, where rules keep them."""
+        self.theta.copy_(packed["theta"])
+        self.memory = {key: value.to(self.memory[key].device) for key, value in packed["memory"].items()}
+        self.step, self.update, self.pending = packed["step"], None, None
+        return self
+
+
+class Process(Protocol):
+    """`init` copies θ; `advance` works in place on the state it is given and returns it."""
+
+    name: str
+    problem: Problem
+
+    def init(self, theta: Tensor) -> State: ...
+
+    def advance(self, state: State) -> State: ...
+
+    def healthy(self, state: State) -> bool:
+        """False once loss or parameters are not finite: the process has diverged and stops there."""
+        ...

@@ -1,0 +1,133 @@
+"""The only module that knows both Typer's leftovers and Hydra: words in, a job run or one line of complaint out."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import hydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from aeos import schema
+from aeos.complaints import one_line
+from aeos.errors import BadInput, report
+from aeos.paths import conf_dir
+from aeos.results.folder import RunFolder
+from aeos.schema.fields import suggest
+
+FLAGS = {
+    **dict.fromkeys(("--multirun", "-m", "--run", "-r", "--resolve", "--hydra-help", "--version"), 0),
+    **dict.fromkeys(("--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--config-path", "-cp"), 1),
+    **dict.fromkeys(("--config-name", "-cn", "--info", "-i", "--experimental-rerun"), 1),
+}
+
+
+def launch(job: str, words: Sequence[str]) -> None:
+    """Hand `words` to Hydra with conf/<job>.yaml as primary config and run what it composes.
+
+    Raises BadInput for anything wrong with them, before anything is written to disk. In a multirun a run that fails
+    says so and the others go on; the first failure is raised at the end.
+    """
+    schema.register()
+    here, failures = os.getpid(), []
+
+    def guarded(config: DictConfig) -> None:
+        try:
+            task(config)
+        except Exception as error:
+            if os.getpid() != here:
+                raise  # in a launcher's worker: the launcher carries it back
+            failures.append(error)
+            report(error)
+
+    with _prepared(job, [*words], _check_flags(job, words)):
+        try:
+            hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=job)(guarded)()
+        except Exception as error:
+            raise one_line(error, job) from error
+    if failures:
+        raise failures[0]
+
+
+def task(config: DictConfig) -> None:
+    """One composed config: check it, skip it when its run is finished, else run it."""
+    job = next((name for name, node in schema.JOBS.items() if OmegaConf.get_type(config) is node), None)
+    if job is None:
+        raise BadInput("the primary config has no schema: begin its defaults with /schema/train@_here_")
+    try:
+        schema.validate(config)
+    except OmegaConfBaseException as error:
+        raise one_line(error, job) from error
+    folder = RunFolder(job, config)
+    if folder.finished and not config.force:
+        print(f"{folder.path}: finished already; force=true does it again")
+        return
+    importlib.import_module(f"aeos.jobs.{job}").run(config, folder)
+
+
+def _check_flags(job: str, words: Sequence[str]) -> bool:
+    """Whether Hydra is asked for several runs. Raises BadInput for flags it does not know or cannot combine."""
+    flags = []
+    for index, word in enumerate(words):
+        flag = word.split("=")[0] if word.startswith("--") else word
+        if flag in FLAGS:
+            flags.append(flag)
+            if FLAGS[flag] and "=" not in word and index + 1 == len(words):
+                raise BadInput(f"{flag} needs a value after it")
+        elif word.startswith("-"):
+            raise BadInput(
+                f"{word}: no such option{suggest(flag, FLAGS)}; `aeos {job.replace('_', '-')} --help` explains"
+            )
+    multirun = any(flag in ("-m", "--multirun") for flag in flags)
+    if multirun and any(flag in ("-c", "--cfg", "-i", "--info") for flag in flags):
+        raise BadInput("-m and --cfg do not go together: print one config at a time, without -m")
+    return multirun
+
+
+@contextmanager
+def _prepared(job: str, words: list[str], multirun: bool) -> Iterator[None]:
+    """Hydra reads sys.argv, hides tracebacks of its own unless asked, and wants a folder for its multirun notes."""
+    argv, full = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    with tempfile.TemporaryDirectory(prefix="aeos-") as notes:
+        if multirun:
+            _check_every_run(job, words)
+            words = [*words, *([] if any("hydra.sweep.dir=" in w for w in words) else [f"hydra.sweep.dir={notes}"])]
+        sys.argv = [f"aeos {job.replace('_', '-')}", *words]
+        try:
+            yield
+        finally:
+            sys.argv = argv
+            if full is None:
+                del os.environ["HYDRA_FULL_ERROR"]
+            else:
+                os.environ["HYDRA_FULL_ERROR"] = full
+
+
+def _check_every_run(job: str, words: Sequence[str]) -> None:
+    """Compose and validate each run of a sweep before the first one starts: a misspelt last value costs nothing."""
+    if any(FLAGS.get(word.split("=")[0]) for word in words) or any("hydra/sweeper" in word for word in words):
+        return  # another config folder or sweeper: Hydra itself finds out, run by run
+    try:
+        overrides = OverridesParser.create().parse_overrides([word for word in words if word not in FLAGS])
+        if any(isinstance(override.value(), Glob) for override in overrides):
+            return
+        choices = [
+            [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+            if override.is_sweep_override()
+            else [override.input_line or ""]
+            for override in overrides
+        ]
+        with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            for combination in itertools.product(*choices):
+                schema.validate(hydra.compose(job, list(combination)))
+    except Exception as error:
+        raise one_line(error, job) from error

@@ -1,0 +1,67 @@
+"""A problem: a scalar loss of one flat vector, where it starts, what it is trained on, and what is reported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples a loss is averaged over; x and y share their first axis."""
+
+    x: Tensor
+    y: Tensor
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+class Problem:
+    """loss(θ, batch) → (), θ of shape (d,). `batch=None` is the full training set (the only choice where `size` is 0).
+
+    Attributes: `dim` d; `size` number of training samples, 0 for an analytic function; `device` and `dtype` of θ.
+    """
+
+    dim: int
+    size: int = 0
+    device: torch.device
+    dtype: torch.dtype
+
+    def init(self, seed: int) -> Tensor:
+        """θ₀, shape (d,): a fresh tensor, a function of the seed alone; leaves torch's global generator as it was."""
+        raise NotImplementedError
+
+    def loss(self, theta: Tensor, batch: Batch | None = None) -> Tensor:
+        """(): differentiable as often as the model is; works under torch.func transforms."""
+        raise NotImplementedError
+
+    def batch(self, indices: Tensor) -> Batch:
+        """The training samples with these indices, shape (b,)."""
+        raise ValueError("this problem has no samples")
+
+    def value(self, theta: Tensor, batch: Batch | None = None) -> Tensor:
+        """(): the loss, or (points,) for an ensemble θ (points, d)."""
+        return torch.func.vmap(lambda one: self.loss(one, batch))(theta) if theta.ndim == 2 else self.loss(theta, batch)
+
+    def value_and_gradient(self, theta: Tensor, batch: Batch | None = None) -> tuple[Tensor, Tensor]:
+        """(L, ∇L): shapes () and (d,), or (points,) and (points, d): members do not interact, so ∇Σ is each one's own."""
+        theta = theta.detach().requires_grad_()
+        value = self.value(theta, batch)
+        (gradient,) = torch.autograd.grad(value.sum(), theta)
+        return value.detach(), gradient
+
+    def metrics(self, theta: Tensor) -> dict[str, float]:
+        """train_loss, and where they exist train_accuracy, test_loss, test_accuracy, at one θ (d,); no gradient kept."""
+        with torch.no_grad():
+            return {"train_loss": self.loss(theta).item()}
+
+    def work(self, batch: Batch | None = None) -> float:
+        """Floating-point operations of one forward pass, roughly: what decides how many threads pay."""
+        return 0.0
+
+    def provenance(self) -> dict[str, object]:
+        """What identifies the data beyond the config (sizes, content hash), for env.json; {} where there is none."""
+        return {}

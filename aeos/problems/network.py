@@ -1,0 +1,181 @@
+"""A network as a problem: model × data × criterion, seen as one loss of one flat vector."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from aeos.problems.base import Batch, Problem
+from aeos.problems.criteria import Criterion
+from aeos.problems.data.dataset import Dataset
+from aeos.problems.models.build import seeded
+from aeos.problems.models.parts import BatchNorm, population_statistics
+
+EVALUATED = 250  # samples a forward pass at most when metrics are taken: larger ones leave the cache
+POOLED = 1000  # samples a pass at most when batch norms collect their statistics
+
+
+class Network(Problem):
+    """L(θ) = mean over the batch's samples (sequences: counted positions) of criterion(model_θ(x), y)
+
+    θ is the concatenation of the model's parameters in their own order, a tied one once; `layout` says where each lies:
+    name → (slice of θ, shape). `make()` builds the model with torch's default generator; `chunk` bounds how many
+    samples `value_and_gradient` takes at a time, with the same result up to rounding. `batch_statistics`: the model has
+    batch norms, so L depends on the batch as a whole; `chunk` would change it and is refused.
+
+    One model serves all calls, its parameters replaced by views of θ: not to be shared between threads.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], nn.Module],
+        data: Dataset,
+        criterion: Criterion,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        chunk: int | None = None,
+    ) -> None:
+        self.make, self.data, self.criterion, self.chunk = make, data, criterion, chunk
+        self.device, self.dtype, self.size = torch.device(device), dtype, len(data.x_train)
+        self.train = self._move(data.x_train, data.y_train)
+        self.test = self._move(data.x_test, data.y_test)
+        self.model = seeded(make, 0).to(self.device, dtype)
+        self.batch_statistics = any(isinstance(module, BatchNorm) for module in self.model.modules())
+        parameters = dict(self.model.named_parameters())
+        self._shapes = [parameter.shape for parameter in parameters.values()]
+        self._sizes = [math.prod(shape) for shape in self._shapes]
+        self.dim = sum(self._sizes)
+        ends = torch.tensor([0, *self._sizes]).cumsum(0).tolist()
+        spans = map(slice, ends, ends[1:])
+        self.layout = {name: (span, tuple(p.shape)) for (name, p), span in zip(parameters.items(), spans, strict=False)}
+        self._slots = self._open_slots(list(parameters.values()))
+
+    def _move(self, x: Tensor, y: Tensor) -> Batch:
+        return Batch(x.to(self.device, self.dtype if x.is_floating_point() else None), y.to(self.device))
+
+    def _open_slots(self, parameters: Sequence[Tensor]) -> list[tuple[dict[str, object], str, int]]:
+        """Where each part of θ goes: (namespace, attribute, index). A plain attribute is found before a parameter."""
+        order = {id(parameter): index for index, parameter in enumerate(parameters)}
+        slots: list[tuple[dict[str, object], str, int]] = []
+        for module in self.model.modules():
+            for name, parameter in list(module._parameters.items()):
+                if parameter is not None:
+                    slots.append((vars(module), name, order[id(parameter)]))
+                    del module._parameters[name]
+        return slots
+
+    def init(self, seed: int) -> Tensor:
+        parts = [parameter.detach().reshape(-1) for parameter in seeded(self.make, seed).parameters()]
+        return torch.cat(parts).to(self.device, self.dtype)
+
+    def batch(self, indices: Tensor) -> Batch:
+        indices = indices.to(self.device)
+        return Batch(self.train.x.index_select(0, indices), self.train.y.index_select(0, indices))
+
+    def _views(self, theta: Tensor) -> list[Tensor]:
+        return [part.view(shape) for part, shape in zip(theta.split(self._sizes), self._shapes, strict=True)]
+
+    def _outputs(self, parts: Sequence[Tensor], x: Tensor) -> Tensor:
+        for namespace, name, index in self._slots:
+            namespace[name] = parts[index]
+        return self.model(x)
+
+    def loss(self, theta: Tensor, batch: Batch | None = None) -> Tensor:
+        batch = self.train if batch is None else batch
+        return self.criterion(self._outputs(self._views(theta), batch.x), batch.y)
+
+    def value_and_gradient(self, theta: Tensor, batch: Batch | None = None) -> tuple[Tensor, Tensor]:
+        """(L, ∇L) as in the base class; one θ is differentiated at the parameters, which saves the way back to θ."""
+        batch = self.train if batch is None else batch
+        if theta.ndim != 1:
+            return super().value_and_gradient(theta, batch)
+        if self.chunk is None or len(batch) <= self.chunk:
+            return self._gradient(theta, batch)
+        if self.batch_statistics:
+            raise ValueError(
+                "a network with batch norms has no chunked loss: its statistics are those of the whole batch"
+            )
+        pieces = split(batch, self.chunk)
+        counts = torch.stack([(piece.y >= 0).sum() for piece in pieces])
+        value, gradient = theta.new_zeros(()), torch.zeros_like(theta)
+        for piece, weight in zip(pieces, (counts / counts.sum()).to(theta.dtype), strict=True):
+            part, slope = self._gradient(theta, piece)
+            value += weight * part
+            gradient += weight * slope
+        return value, gradient
+
+    def fitting_chunk(self, budget: int) -> int:
+        """How many samples keep at most `budget` bytes for the backward pass (at least one): a value for `chunk`."""
+        few = self.batch(torch.arange(min(8, self.size)))
+        theta = torch.zeros(self.dim, device=self.device, dtype=self.dtype)
+        kept = {}
+
+        def note(tensor: Tensor) -> Tensor:
+            storage = tensor.untyped_storage()
+            kept[storage.data_ptr()] = storage.nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            alive = self.loss(theta.requires_grad_(), few)
+        kept.pop(theta.data_ptr(), None)
+        del alive
+        return max(1, budget * len(few) // max(1, sum(kept.values())))
+
+    def _gradient(self, theta: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        leaves = [part.requires_grad_() for part in self._views(theta.detach())]
+        value = self.criterion(self._outputs(leaves, batch.x), batch.y)
+        slopes = torch.autograd.grad(value, leaves)
+        return value.detach(), torch.cat([slope.reshape(-1) for slope in slopes])
+
+    @torch.no_grad()
+    def metrics(self, theta: Tensor) -> dict[str, float]:
+        """train_loss, train_accuracy and, with test samples, test_loss, test_accuracy; exact means over all samples.
+
+        Batch norms use the pooled statistics of the training set, for training and test alike; where it fits into one
+        pass (≤ POOLED samples) train_loss is `loss(theta)`.
+        """
+        parts = self._views(theta)
+
+        def passes() -> None:
+            for piece in split(self.train, POOLED):
+                self._outputs(parts, piece.x)
+
+        with population_statistics(self.model, passes):
+            found = self._evaluate(parts, self.train, "train")
+            return found | self._evaluate(parts, self.test, "test") if len(self.test) else found
+
+    def _evaluate(self, parts: Sequence[Tensor], samples: Batch, name: str) -> dict[str, float]:
+        total = torch.zeros(3, dtype=torch.float64, device=self.device)  # loss, correct, counted
+        for piece in split(samples, EVALUATED):
+            outputs = self._outputs(parts, piece.x)
+            counted = (piece.y >= 0).sum()
+            correct = (outputs.argmax(-1) == piece.y).sum()
+            total += torch.stack([self.criterion(outputs, piece.y).double() * counted, correct, counted])
+        loss, correct, counted = total.tolist()
+        return {f"{name}_loss": loss / counted, f"{name}_accuracy": correct / counted}
+
+    def work(self, batch: Batch | None = None) -> float:
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            self.loss(torch.zeros(self.dim, device=self.device, dtype=self.dtype), batch)
+        return float(counter.get_total_flops())
+
+    def provenance(self) -> dict[str, object]:
+        data = self.data
+        return {
+            "data": data.name,
+            "train": len(self.train),
+            "test": len(self.test),
+            "classes": data.classes,
+            "digest": data.digest,
+            "parameters": self.dim,
+        }
+
+
+def split(batch: Batch, most: int) -> list[Batch]:
+    """Consecutive pieces of nearly equal length, none above `most`."""
+    count = -(-len(batch) // most)
+    return [Batch(x, y) for x, y in zip(batch.x.tensor_split(count), batch.y.tensor_split(count), strict=True)]

@@ -1,0 +1,90 @@
+"""Settings with a range, `lr: float = positive(1e-3)`: it lives beside the default and is checked in one place."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from aeos.errors import BadInput
+
+
+def setting(default: Any, holds: Callable[[Any], bool], says: str) -> Any:
+    """A dataclass field whose value (each one, for a list) must satisfy `holds`; `says` completes "must be …"."""
+    metadata = {"holds": holds, "says": says}
+    if isinstance(default, list):
+        return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def positive(default: Any) -> Any:
+    return setting(default, lambda x: 0 < x < math.inf, "a finite number > 0")
+
+
+def nonnegative(default: Any) -> Any:
+    return setting(default, lambda x: 0 <= x < math.inf, "a finite number >= 0")
+
+
+def rate(default: Any) -> Any:
+    """An averaging rate such as β₁."""
+    return setting(default, lambda x: 0 <= x < 1, "in [0, 1)")
+
+
+def fraction(default: Any) -> Any:
+    return setting(default, lambda x: 0 <= x <= 1, "in [0, 1]")
+
+
+def at_least(low: float, default: Any) -> Any:
+    return setting(default, lambda x: low <= x < math.inf, f">= {low}")
+
+
+def finite(default: Any) -> Any:
+    return setting(default, math.isfinite, "a finite number")
+
+
+def one_of(choices: Sequence[str], default: Any) -> Any:
+    return setting(default, lambda x: x in choices, "one of " + ", ".join(choices))
+
+
+def validate(config: DictConfig) -> None:
+    """Check every range, every relation between settings, and that no unknown key was added.
+
+    Raises BadInput naming the full key. Imports no torch.
+    """
+    for complaint in complaints(config, ""):
+        raise BadInput(complaint)
+
+
+def complaints(node: DictConfig, path: str) -> Iterator[str]:
+    kind = OmegaConf.get_type(node)
+    if not dataclasses.is_dataclass(kind):
+        yield f"{path or 'the config'} has no schema: choose one of its group's names (see `aeos list`)"
+        return
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    for key in map(str, node):
+        if key not in fields:
+            yield f"{path}{key}: no such setting{suggest(key, fields)}"
+    for name, field in fields.items():
+        if OmegaConf.is_missing(node, name):
+            yield f"{path}{name} needs a value: add {path}{name}=…"
+            continue
+        value = node[name]
+        if isinstance(value, DictConfig):
+            yield from complaints(value, f"{path}{name}.")
+        elif value is not None and "holds" in field.metadata:
+            values = list(value) if isinstance(value, ListConfig) else [value]
+            if not all(map(field.metadata["holds"], values)):
+                yield f"{path}{name}={value}: must be {field.metadata['says']}"
+    relations = getattr(kind, "relations", None)
+    if relations:
+        yield from (f"{path}{text}" for text in relations(node))
+
+
+def suggest(wrong: str, names: Any) -> str:
+    """`; did you mean …?` when a name is close, else the empty string."""
+    close = difflib.get_close_matches(wrong, list(names), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else ""

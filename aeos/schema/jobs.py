@@ -1,0 +1,50 @@
+"""Settings of the jobs: one dataclass a command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from aeos.schema.fields import nonnegative, one_of, positive, setting
+
+#: Settings that say how, where or under which name a run is done, but not what it computes: left out of its hash.
+NOT_IDENTITY = frozenset({"name", "out", "force", "checkpoint_seconds", "data.data_dir", "data.download"})
+
+
+@dataclass
+class Job:
+    """What every job shares."""
+
+    problem: Any = None
+    data: Any = None
+    model: Any = None
+    optimizer: Any = None
+    schedule: Any = None
+    seed: int = nonnegative(0)
+    steps: int = nonnegative(1000)
+    batch_size: int | None = setting(None, lambda x: x >= 1, ">= 1, or null for the full batch")
+    device: str = "cpu"
+    dtype: str = one_of(("float32", "float64"), "float32")
+    threads: int | None = setting(None, lambda x: x >= 1, ">= 1, or null to choose by the size of a step")
+    name: str | None = None
+    out: str = "outputs"
+    force: bool = False
+    checkpoint_seconds: float = positive(5.0)
+
+    @staticmethod
+    def relations(node: Any) -> Iterator[str]:
+        needed = ["problem", "optimizer", "schedule"]
+        if node.problem is not None and node.problem.name == "network":
+            needed += ["data", "model"]
+        for group in needed:
+            if node[group] is None:
+                yield f"{group}: needs a choice (`aeos list` shows them)"
+
+
+@dataclass
+class Train(Job):
+    every: int = setting(20, lambda x: x >= 1, ">= 1")
+
+
+JOBS = {"train": Train}

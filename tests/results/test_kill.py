@@ -1,0 +1,96 @@
+"""SIGKILL at random moments, again and again: the table of the run that survives is the undisturbed run's."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from aeos.results.schema import METRICS
+
+KILLS = 20
+WORDS = ("train", "steps=40000", "every=50", "batch_size=16", "data.n=64", "data.test=16", "model.width=8")
+CLOCK = [column.name for column in METRICS if column.clock]
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "aeos", *WORDS, "checkpoint_seconds=0.05"]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def rows(folder: Path) -> str:
+    """metrics.csv as text, clock columns left out: equal text means no row lost, doubled or changed in any digit."""
+    (file,) = folder.glob("outputs/train/*/metrics.csv")
+    return pd.read_csv(file, dtype=str, keep_default_na=False).drop(columns=CLOCK).to_csv(index=False)
+
+
+def log_lines(folder: Path) -> int:
+    return sum(len(file.read_text().splitlines()) for file in folder.glob("outputs/train/*/run.log"))
+
+
+def wait_until(happened: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_twenty_kills_change_nothing(tmp_path: Path) -> None:
+    generator = random.Random(0)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir()
+    killed.mkdir()
+    assert start(whole).wait(timeout=300) == 0
+    reached = []
+    for kill in range(KILLS):
+        before = log_lines(killed)
+        run = start(killed)
+        if kill % 5:  # every fifth kill may hit the start-up
+            wait_until(lambda before=before: log_lines(killed) > before)
+        time.sleep(generator.uniform(0.0, 0.3))
+        run.send_signal(signal.SIGKILL)
+        assert run.wait(timeout=60) == -signal.SIGKILL, "the run ended before it was killed: make it longer"
+        run.communicate()
+        reached.append(rows(killed).count("\n") if kill else 0)
+    assert len(set(reached)) > KILLS // 2, "it was hardly ever killed while it made progress"
+    last = start(killed)
+    _, err = last.communicate(timeout=300)
+    assert (last.returncode, err) == (0, "")
+    assert rows(killed) == rows(whole)
+
+
+def test_a_second_process_on_the_same_run_says_so_and_stops(tmp_path: Path) -> None:
+    first = start(tmp_path)
+    try:
+        wait_until(lambda: list(tmp_path.glob("outputs/train/*/metrics.csv")))
+        second = start(tmp_path)
+        _, err = second.communicate(timeout=60)
+        assert second.returncode == 2
+        assert err.count("\n") == 1
+        assert "being written by another process" in err
+        assert first.poll() is None
+    finally:
+        first.kill()
+        first.communicate()
+
+
+@pytest.mark.parametrize("damage", ["checkpoint.pt", "metrics.csv"])
+def test_a_damaged_run_says_what_to_do(damage: str, tmp_path: Path) -> None:
+    first = start(tmp_path)
+    wait_until(lambda: list(tmp_path.glob("outputs/train/*/checkpoint.pt")))
+    first.kill()
+    first.communicate()
+    (file,) = tmp_path.glob(f"outputs/train/*/{damage}")
+    file.write_bytes(file.read_bytes()[:40])
+    second = start(tmp_path)
+    _, err = second.communicate(timeout=60)
+    assert second.returncode == 2
+    assert err.count("\n") == 1
+    assert "force=true" in err
