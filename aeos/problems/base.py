@@ -47,14 +47,14 @@ class Problem:
         return torch.func.vmap(lambda one: self.loss(one, batch))(theta) if theta.ndim == 2 else self.loss(theta, batch)
 
     def value_and_gradient(self, theta: Tensor, batch: Batch | None = None) -> tuple[Tensor, Tensor]:
-        """(L, ∇L): shapes () and (d,), or (points,) and (points, d): members do not interact, so ∇Σ is each one's own."""
+        """(L, ∇L): shapes () and (d,), or (points,) and (points, d); members do not interact, so ∇Σ is their own."""
         theta = theta.detach().requires_grad_()
         value = self.value(theta, batch)
         (gradient,) = torch.autograd.grad(value.sum(), theta)
         return value.detach(), gradient
 
     def metrics(self, theta: Tensor) -> dict[str, float]:
-        """train_loss, and where they exist train_accuracy, test_loss, test_accuracy, at one θ (d,); no gradient kept."""
+        """train_loss and, where they exist, train_accuracy, test_loss, test_accuracy at one θ (d,)."""
         with torch.no_grad():
             return {"train_loss": self.loss(theta).item()}
 

@@ -21,7 +21,7 @@ def squared_error(outputs: Tensor, y: Tensor) -> Tensor:
     if y.ndim > 1:
         counted = (y >= 0).flatten()
         outputs, y = outputs.flatten(0, -2)[counted], y.flatten()[counted]
-    target = torch.zeros_like(outputs).scatter_(1, y[:, None], 1.0)
+    target = torch.zeros(outputs.shape, dtype=outputs.dtype, device=y.device).scatter_(1, y[:, None], 1.0)
     return functional.mse_loss(outputs, target, reduction="sum") / (2 * len(y))
 
 

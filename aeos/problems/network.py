@@ -100,9 +100,9 @@ class Network(Problem):
                 "a network with batch norms has no chunked loss: its statistics are those of the whole batch"
             )
         pieces = split(batch, self.chunk)
-        counts = torch.stack([(piece.y >= 0).sum() for piece in pieces])
+        counts = torch.stack([(piece.y >= 0).sum() for piece in pieces]).to(theta.dtype)
         value, gradient = theta.new_zeros(()), torch.zeros_like(theta)
-        for piece, weight in zip(pieces, (counts / counts.sum()).to(theta.dtype), strict=True):
+        for piece, weight in zip(pieces, counts / counts.sum(), strict=True):
             part, slope = self._gradient(theta, piece)
             value += weight * part
             gradient += weight * slope

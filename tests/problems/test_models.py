@@ -38,6 +38,15 @@ def test_resnets_have_the_published_number_of_parameters(depth: int, published: 
     assert count(build(schema.ResNet(depth=depth, norm="batch"), images(3, 32))) == published
 
 
+def test_resnet_stages_halve_the_side_and_double_the_width() -> None:
+    """He et al. (2016), §4.2: 32, 16, 8 pixels with 16, 32, 64 channels."""
+    model, seen = build(schema.ResNet(depth=14), images(3, 32)), []
+    for block in model.blocks:
+        block.register_forward_hook(lambda _, args, out: seen.append(tuple(out.shape[1:3])))
+    model(torch.randn(1, 3, 32, 32))
+    assert seen == [(16, 32)] * 2 + [(32, 16)] * 2 + [(64, 8)] * 2
+
+
 def test_the_reference_mlp_and_cnn_have_the_sheets_number_of_parameters() -> None:
     assert count(build(schema.MLP(width=64), images(1, 8))) == 8970
     channels, features = 9 * 3 * 32 + 32 + 9 * 32 * 32 + 32, 32 * 8 * 8
@@ -107,7 +116,8 @@ def test_a_transformer_does_not_see_the_future(qk_norm: bool) -> None:
     one, other = data.x_train[:1], data.x_train[:1].clone()
     other[0, 3:] = (other[0, 3:] + 1) % data.classes
     difference = (model(one) - model(other)).abs().sum(-1)[0]
-    assert (difference[:3] == 0).all() and (difference[3:] > 0).all()
+    assert (difference[:3] == 0).all()
+    assert (difference[3:] > 0).all()
 
 
 def test_a_vit_cuts_patches_out_of_the_image() -> None:
@@ -147,7 +157,8 @@ def test_torchvision_networks_are_pure_functions(arch: str) -> None:
     assert not [part for part in model.modules() if isinstance(part, (nn.Dropout, nn.BatchNorm2d, nn.Hardsigmoid))]
     before = {name: buffer.clone() for name, buffer in model.named_buffers()}
     x = torch.randn(4, 1, 8, 8)
-    assert torch.equal(model(x), model(x)) and model(x).shape == (4, 10)
+    assert torch.equal(model(x), model(x))
+    assert model(x).shape == (4, 10)
     assert all(torch.equal(buffer, before[name]) for name, buffer in model.named_buffers())
 
 

@@ -45,7 +45,9 @@ def test_fast_gradient_is_autograd_through_the_loss(case: Case) -> None:
     for some in (None, batch):
         value, gradient = it.value_and_gradient(theta, some)
         slow_value, slow_gradient = Problem.value_and_gradient(it, theta, some)
-        assert value.item() == slow_value.item() and not value.requires_grad and not gradient.requires_grad
+        assert value.item() == slow_value.item()
+        assert not value.requires_grad
+        assert not gradient.requires_grad
         assert relative(gradient, slow_gradient) < 1e-12
 
 
@@ -54,7 +56,8 @@ def test_ensemble_members_are_single_runs(case: Case) -> None:
     it = problem(case)
     thetas = torch.stack([it.init(seed) for seed in range(3)])
     values, gradients = it.value_and_gradient(thetas)
-    assert values.shape == (3,) and gradients.shape == thetas.shape
+    assert values.shape == (3,)
+    assert gradients.shape == thetas.shape
     for theta, value, gradient in zip(thetas, values, gradients, strict=True):
         alone, slope = it.value_and_gradient(theta)
         assert value.item() == pytest.approx(alone.item(), rel=1e-12)

@@ -27,8 +27,11 @@ def test_start_is_a_function_of_the_seed_alone(case: Case) -> None:
     one, again, other = it.init(7), it.init(7), it.init(8)
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(12)
-    assert torch.equal(one, it.init(7)) and torch.equal(one, again) and not torch.equal(one, other)
-    assert one.shape == (it.dim,) and one.data_ptr() != again.data_ptr()
+    assert torch.equal(one, it.init(7))
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+    assert one.shape == (it.dim,)
+    assert one.data_ptr() != again.data_ptr()
     assert torch.equal(problem(case, "float32").init(7).double(), one)
 
 
@@ -89,7 +92,8 @@ def test_chunks_weigh_by_counted_positions() -> None:
 def test_a_chunk_keeps_the_memory_it_is_given() -> None:
     it = problem(Case(DIGITS, schema.MLP(width=32)))
     one, two = it.fitting_chunk(1 << 20), it.fitting_chunk(2 << 20)
-    assert 1 < one and two == pytest.approx(2 * one, abs=1)
+    assert one > 1
+    assert two == pytest.approx(2 * one, abs=1)
     activations = 8 * (64 + 32 + 32 + 10)  # bytes: what a sample's layers put out, at least
     assert one <= (1 << 20) / activations
     assert it.fitting_chunk(1) == 1
@@ -97,7 +101,8 @@ def test_a_chunk_keeps_the_memory_it_is_given() -> None:
 
 def test_batch_norm_refuses_to_be_chunked() -> None:
     it = problem(BATCH_NORM)
-    assert it.batch_statistics and it.chunk is None
+    assert it.batch_statistics
+    assert it.chunk is None
     it.chunk = 5
     with pytest.raises(ValueError, match="statistics are those of the whole batch"):
         it.value_and_gradient(it.init(0))
