@@ -34,9 +34,9 @@ from aeos.problems.sampling import Batches
 from aeos.results.folder import RunFolder
 
 CASES = {  # overrides, steps a round, steps between evaluations
-    "mlp": (["data=digits", "model=mlp", "batch_size=32"], 1000, 100),
-    "cnn": (["data=mnist5k", "model=cnn", "batch_size=64", "data.n=1000"], 60, 30),
-    "transformer": (["data=text", "model=transformer", "batch_size=16", "data.n=200", "data.test=50"], 40, 20),
+    "mlp": (["data=digits", "model=mlp", "batch_size=32"], 1000, 250),
+    "cnn": (["data=mnist5k", "model=cnn", "batch_size=64", "data.n=1000", "data.test=500"], 60, 60),
+    "transformer": (["data=text", "model=transformer", "batch_size=16", "data.n=200", "data.test=50"], 60, 60),
 }
 
 
@@ -61,7 +61,7 @@ def plain(problem: Network, batches: Batches, steps: int, every: int) -> tuple[f
         if step % every == 0:
             with torch.no_grad():
                 for samples in (problem.train, problem.test):
-                    outputs = torch.cat([model(part) for part in samples.x.split(1000)])
+                    outputs = torch.cat([model(part) for part in samples.x.split(250)])
                     losses.append(problem.criterion(outputs, samples.y).item())
                     losses.append((outputs.argmax(-1) == samples.y).float().mean().item())
         if step == steps:

@@ -15,8 +15,8 @@ from aeos.problems.data.load import load
 from aeos.problems.models.build import build
 from aeos.problems.network import Network
 
-#: Bytes a full-batch gradient keeps at once: on the CPU what stays near the caches (measured 2–4× on images).
-KEPT = {"cpu": 64 << 20, "cuda": 4 << 30}
+#: Bytes a gradient or an evaluation keeps at once: on the CPU what stays near the caches (measured 2–4× on images).
+KEPT = {"cpu": 32 << 20, "cuda": 4 << 30}
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -33,8 +33,9 @@ def build_problem(cfg: Any) -> Problem:
         return Teacher(where)
     data = load(cfg.data, dtype)
     network = Network(partial(build, cfg.model, data), data, CRITERIA[problem.criterion], where, dtype)
+    network.evaluated = network.fitting_chunk(KEPT[where.type])
     if not network.batch_statistics:
-        network.chunk = network.fitting_chunk(KEPT[where.type])
+        network.chunk = network.evaluated
     return network
 
 

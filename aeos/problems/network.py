@@ -15,7 +15,6 @@ from aeos.problems.data.dataset import Dataset
 from aeos.problems.models.build import seeded
 from aeos.problems.models.parts import BatchNorm, population_statistics
 
-EVALUATED = 250  # samples a forward pass at most when metrics are taken: larger ones leave the cache
 POOLED = 1000  # samples a pass at most when batch norms collect their statistics
 
 
@@ -53,6 +52,8 @@ class Network(Problem):
         spans = map(slice, ends, ends[1:])
         self.layout = {name: (span, tuple(p.shape)) for (name, p), span in zip(parameters.items(), spans, strict=False)}
         self._slots = self._open_slots(list(parameters.values()))
+        self.evaluated = 250  # samples a forward pass at most when metrics are taken
+        self._bound, self._kept = torch.empty(0), list[Tensor]()
 
     def _move(self, x: Tensor, y: Tensor) -> Batch:
         return Batch(x.to(self.device, self.dtype if x.is_floating_point() else None), y.to(self.device))
@@ -126,10 +127,17 @@ class Network(Problem):
         return max(1, budget * len(few) // max(1, sum(kept.values())))
 
     def _gradient(self, theta: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        leaves = [part.requires_grad_() for part in self._views(theta.detach())]
+        leaves = self._leaves(theta)
         value = self.criterion(self._outputs(leaves, batch.x), batch.y)
         slopes = torch.autograd.grad(value, leaves)
         return value.detach(), torch.cat([slope.reshape(-1) for slope in slopes])
+
+    def _leaves(self, theta: Tensor) -> list[Tensor]:
+        """Views of θ to differentiate at. An optimizer moves one θ in place, step after step: its views are kept."""
+        if theta is not self._bound:
+            self.evaluated = 250  # samples a forward pass at most when metrics are taken
+        self._bound, self._kept = theta, [part.requires_grad_() for part in self._views(theta.detach())]
+        return self._kept
 
     @torch.no_grad()
     def metrics(self, theta: Tensor) -> dict[str, float]:
@@ -150,7 +158,7 @@ class Network(Problem):
 
     def _evaluate(self, parts: Sequence[Tensor], samples: Batch, name: str) -> dict[str, float]:
         total = torch.zeros(3, dtype=torch.float64, device=self.device)  # loss, correct, counted
-        for piece in split(samples, EVALUATED):
+        for piece in split(samples, self.evaluated):
             outputs = self._outputs(parts, piece.x)
             counted = (piece.y >= 0).sum()
             correct = (outputs.argmax(-1) == piece.y).sum()

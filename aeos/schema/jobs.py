@@ -44,7 +44,7 @@ class Job:
 
 @dataclass
 class Train(Job):
-    every: int = setting(20, lambda x: x >= 1, ">= 1")
+    every: int = setting(50, lambda x: x >= 1, ">= 1")
 
 
 JOBS = {"train": Train}

@@ -164,7 +164,7 @@ class CNN:
     """Two 3×3 convolutions, each followed by the activation and 2×2 pooling; then one linear layer."""
 
     name: str = "cnn"
-    channels: list[int] = count([16, 32])
+    channels: list[int] = count([32, 64])
     activation: str = one_of(ACTIVATIONS, "relu")
     pool: str = one_of(("max", "avg"), "max")
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from tests.conftest import composed
 
 from aeos.dynamics import Discrete, Memory, Moment, Simulation, Watch, metrics
 from aeos.optimizers.rules.adam import Adam
@@ -15,6 +14,7 @@ from aeos.optimizers.rules.descent import GD
 from aeos.problems.analytic import Quadratic
 from aeos.problems.build import build_problem
 from aeos.problems.sampling import Batches
+from tests.conftest import composed
 
 START = torch.tensor([1.0, -2.0], dtype=torch.float64)
 

@@ -61,7 +61,7 @@ def test_everything_is_in_the_precision_asked_for(dtype: torch.dtype) -> None:
 def test_networks_get_a_chunk_unless_it_would_change_the_loss() -> None:
     network = build_problem(settings(schema.Network()))
     assert isinstance(network, Network)
-    assert network.chunk == network.fitting_chunk(module.KEPT["cpu"])
+    assert network.chunk == network.evaluated == network.fitting_chunk(module.KEPT["cpu"])
     normed = build_problem(settings(schema.Network(), model=schema.ResNet(width=2, norm="batch")))
     assert isinstance(normed, Network)
     assert normed.chunk is None

@@ -50,13 +50,13 @@ def test_values_and_metrics_leave_nothing_behind(case: Case) -> None:
 
 
 @each_case
-def test_metrics_are_exact_means(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metrics_are_exact_means(case: Case) -> None:
     it = problem(case)
     theta = it.init(0)
     whole = it.metrics(theta)
     assert set(whole) == {"train_loss", "train_accuracy", "test_loss", "test_accuracy"}
     assert whole["train_loss"] == pytest.approx(it.loss(theta).item(), rel=1e-12)
-    monkeypatch.setattr(module, "EVALUATED", 5)
+    it.evaluated = 5
     assert it.metrics(theta) == pytest.approx(whole, rel=1e-12)
     if case is not BATCH_NORM:
         outputs = it._outputs(it._views(theta), it.test.x)
@@ -183,3 +183,18 @@ def test_provenance_names_the_data() -> None:
     found = it.provenance()
     assert (found["train"], found["test"], found["classes"], found["parameters"]) == (12, 8, 10, it.dim)
     assert found["digest"] == load(DIGITS, torch.float32).digest
+
+
+def test_the_gradient_follows_a_theta_that_moves_in_place_and_one_that_does_not() -> None:
+    """Its views of the last θ are kept: they must never be those of another θ, nor of this one's past."""
+    network = problem(CASES[0])
+    moving, other = network.init(0), network.init(1)
+    for _ in range(3):
+        moving.add_(0.1)
+        for theta in (moving, other, moving):
+            value, gradient = network.value_and_gradient(theta)
+            fresh = theta.clone().requires_grad_()
+            expected = network.loss(fresh)
+            torch.testing.assert_close(value, expected.detach(), rtol=1e-14, atol=0)
+            torch.testing.assert_close(gradient, torch.autograd.grad(expected, fresh)[0], rtol=1e-12, atol=1e-15)
+    assert not moving.requires_grad
