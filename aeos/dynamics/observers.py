@@ -14,7 +14,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Moment:
-    """Every process that still moves, with its state, at one step; `elapsed`: run time in seconds, restarts added up."""
+    """Every process that still moves, with its state, at one step; `elapsed`: seconds of run time, all restarts."""
 
     step: int
     elapsed: float
