@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
@@ -45,9 +46,9 @@ class Coordinates(Problem):
     def value(self, theta: Tensor, batch: Batch | None = None) -> Tensor:
         return self.loss(theta, batch)
 
+    @abstractmethod
     def gradient(self, theta: Tensor) -> Tensor:
         """∇L, shape of θ."""
-        raise NotImplementedError
 
     def value_and_gradient(self, theta: Tensor, batch: Batch | None = None) -> tuple[Tensor, Tensor]:
         theta = theta.detach()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +20,7 @@ class Batch:
         return len(self.x)
 
 
-class Problem:
+class Problem(ABC):
     """loss(θ, batch) → (), θ of shape (d,). `batch=None` is the full training set (the only choice where `size` is 0).
 
     Attributes: `dim` d; `size` number of training samples, 0 for an analytic function; `device` and `dtype` of θ.
@@ -30,13 +31,13 @@ class Problem:
     device: torch.device
     dtype: torch.dtype
 
+    @abstractmethod
     def init(self, seed: int) -> Tensor:
         """θ₀, shape (d,): a fresh tensor, a function of the seed alone; leaves torch's global generator as it was."""
-        raise NotImplementedError
 
+    @abstractmethod
     def loss(self, theta: Tensor, batch: Batch | None = None) -> Tensor:
         """(): differentiable as often as the model is; works under torch.func transforms."""
-        raise NotImplementedError
 
     def batch(self, indices: Tensor) -> Batch:
         """The training samples with these indices, shape (b,)."""

@@ -95,7 +95,10 @@ class RunFolder:
         env = self.path / "env.json"
         provenance = json.loads(json.dumps(provenance))
         if env.is_file() and (self.path / "checkpoint.pt").is_file():
-            known = json.loads(env.read_text())["data"]
+            try:
+                known = json.loads(env.read_text())["data"]
+            except (ValueError, KeyError) as error:
+                raise BadInput(f"{env} is damaged: add force=true to start this run over") from error
             if known != provenance:
                 changed = ", ".join(k for k in known.keys() | provenance.keys() if known.get(k) != provenance.get(k))
                 raise BadInput(f"{self.path}: the data changed since this run began ({changed}): add force=true")

@@ -167,6 +167,11 @@ def test_completion_offers_choices_by_file_name() -> None:
     assert complete(in_bash, "k") == ["kadam"]
 
 
+def test_the_teacher_problem_brings_its_precision(aeos: Callable[..., Said]) -> None:
+    said = aeos("train", "problem=teacher", "steps=2", "optimizer.lr=0.01")
+    assert (said.code, said.err) == (0, "")
+
+
 @pytest.mark.parametrize("name", sorted(path.stem for path in conf_dir().glob("*.yaml") if path.stem != "run"))
 def test_every_choice_of_every_group_composes(name: str, aeos: Callable[..., Said]) -> None:
     for group, choices in groups().items():

@@ -81,7 +81,7 @@ def test_a_second_process_on_the_same_run_says_so_and_stops(tmp_path: Path) -> N
         first.communicate()
 
 
-@pytest.mark.parametrize("damage", ["checkpoint.pt", "metrics.csv"])
+@pytest.mark.parametrize("damage", ["checkpoint.pt", "metrics.csv", "env.json"])
 def test_a_damaged_run_says_what_to_do(damage: str, tmp_path: Path) -> None:
     first = start(tmp_path)
     wait_until(lambda: list(tmp_path.glob("outputs/train/*/checkpoint.pt")))

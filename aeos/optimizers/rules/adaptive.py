@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -70,9 +71,9 @@ class Adaptive(Rule):
     def init(self, theta: Tensor) -> State:
         return {"step": counter(), "v": torch.zeros_like(theta)}
 
+    @abstractmethod
     def accumulate_(self, state: State, grad: Tensor) -> None:
         """v ← v(g), in place."""
-        raise NotImplementedError
 
     def weight(self, step: int) -> Hyper:
         """What v is divided by under the root after so many steps."""

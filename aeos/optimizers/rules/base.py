@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -28,7 +29,7 @@ def add_(x: Tensor, y: Tensor, factor: Hyper) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Rule:
+class Rule(ABC):
     """θ ← (1 − ηλ)θ − η·u(g),   or with L2 instead of decoupled decay   g ← g + λθ,  θ ← θ − η·u(g)
 
     Shapes: θ and g are (d,), or (points, d) for an ensemble whose hyperparameters are (points, 1) tensors.
@@ -45,12 +46,12 @@ class Rule:
         """What the rule remembers before the first step. Every tensor in it goes into the checkpoint."""
         return {}
 
+    @abstractmethod
     def direction(self, grad: Tensor, state: State) -> Tensor:
         """u, shape of grad: advance `state` in place by one step and return the update direction.
 
         The result may share memory with `state`; it is valid until the next call. `grad` is left as it is.
         """
-        raise NotImplementedError
 
     def update_(self, theta: Tensor, grad: Tensor, state: State, lr: Hyper | None = None) -> Tensor:
         """One step in place on `theta` and `state`; returns u. `lr` overrides the rule's own (schedules)."""
