@@ -111,6 +111,7 @@ def test_a_download_without_a_network_fails_fast_and_clearly(
         load(kind(data_dir=str(tmp_path)))
     assert time.perf_counter() - started < 5
     assert "\n" not in str(complaint.value)
+    assert list(tmp_path.iterdir()) == []
     assert capfd.readouterr().out == ""
 
 

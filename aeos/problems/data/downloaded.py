@@ -35,7 +35,7 @@ def downloaded(cfg: Any) -> Labelled:
     if not found and not cfg.download:
         raise BadInput(f"data.data_dir={cfg.data_dir} has no {folder}/: put {cfg.name} there or set data.download=true")
     try:
-        with quiet_and_impatient():
+        with quiet_and_impatient(), leaving_no_empty_folders(Path(cfg.data_dir)):
             train, test = (
                 getattr(sets, kind)(cfg.data_dir, train=part, download=cfg.download) for part in (True, False)
             )
@@ -54,6 +54,18 @@ def arrays(part: Any) -> tuple[np.ndarray, np.ndarray]:
     x = np.asarray(part.data)
     x = x[:, None] if x.ndim == 3 else x.transpose(0, 3, 1, 2)
     return np.ascontiguousarray(x), np.asarray(part.targets, dtype=np.int64)
+
+
+@contextlib.contextmanager
+def leaving_no_empty_folders(root: Path) -> Iterator[None]:
+    """torchvision makes its folders before it knows whether it can fill them."""
+    before = {root, *root.rglob("*")} if root.exists() else set()
+    try:
+        yield
+    finally:
+        for path in sorted({root, *root.rglob("*")} - before, reverse=True):
+            if path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
 
 
 @contextlib.contextmanager
