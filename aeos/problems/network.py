@@ -135,8 +135,7 @@ class Network(Problem):
     def _leaves(self, theta: Tensor) -> list[Tensor]:
         """Views of θ to differentiate at. An optimizer moves one θ in place, step after step: its views are kept."""
         if theta is not self._bound:
-            self.evaluated = 250  # samples a forward pass at most when metrics are taken
-        self._bound, self._kept = theta, [part.requires_grad_() for part in self._views(theta.detach())]
+            self._bound, self._kept = theta, [part.requires_grad_() for part in self._views(theta.detach())]
         return self._kept
 
     @torch.no_grad()

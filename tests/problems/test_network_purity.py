@@ -198,3 +198,4 @@ def test_the_gradient_follows_a_theta_that_moves_in_place_and_one_that_does_not(
             torch.testing.assert_close(value, expected.detach(), rtol=1e-14, atol=0)
             torch.testing.assert_close(gradient, torch.autograd.grad(expected, fresh)[0], rtol=1e-12, atol=1e-15)
     assert not moving.requires_grad
+    assert network._leaves(moving) is network._leaves(moving)
