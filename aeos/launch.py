@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob
 from omegaconf import DictConfig, OmegaConf
@@ -66,7 +67,8 @@ def task(config: DictConfig) -> None:
         schema.validate(config)
     except OmegaConfBaseException as error:
         raise one_line(error, job) from error
-    folder = RunFolder(job, config)
+    command = ["aeos", job.replace("_", "-"), *HydraConfig.get().overrides.task]
+    folder = RunFolder(job, config, command)
     if folder.finished and not config.force:
         print(f"{folder.path}: finished already; force=true does it again")
         return

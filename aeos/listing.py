@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def jobs() -> list[str]:
 
 def overview(out: Path) -> None:
     """Print it all; runs as one row each."""
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 160)
     console.print("[bold]Jobs[/]:", ", ".join(jobs()))
     for group, names in groups().items():
         console.print(f"[bold]{group}[/]:", ", ".join(names))

@@ -1,10 +1,9 @@
-"""Where a result comes from: versions, commit, command, machine."""
+"""Where a result comes from: versions, commit, machine."""
 
 from __future__ import annotations
 
 import platform
 import subprocess
-import sys
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
@@ -37,7 +36,6 @@ def commit() -> str | None:
 
 def environment() -> dict[str, Any]:
     return {
-        "command": sys.argv,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit(),
         "python": platform.python_version(),

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,9 @@ FILES = ("done.json", "summary.json", "checkpoint.pt", "*.csv", "run.log", "figu
 class RunFolder:
     """outputs/<job>/<name>-<hash>/, before anything is written there."""
 
-    def __init__(self, job: str, config: DictConfig) -> None:
-        self.job, self.config = job, config
+    def __init__(self, job: str, config: DictConfig, command: Sequence[str] = ()) -> None:
+        """`command`: the words that make this run and no other, for the record."""
+        self.job, self.config, self.command = job, config, list(command)
         self.path = Path(config.out) / job / run_name(config)
 
     @property
@@ -103,9 +104,10 @@ class RunFolder:
                 changed = ", ".join(k for k in known.keys() | provenance.keys() if known.get(k) != provenance.get(k))
                 raise BadInput(f"{self.path}: the data changed since this run began ({changed}): add force=true")
             return
-        settings = {"seed": self.config.seed, "threads": threads, "device": self.config.device}
+        about = {"job": self.job, "command": self.command, **environment(), "data": provenance}
+        about |= {"seed": self.config.seed, "threads": threads, "device": self.config.device}
         atomic.write_text(self.path / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(resolved(self.config))))
-        atomic.write_json(env, {"job": self.job, **environment(), **settings, "data": provenance})
+        atomic.write_json(env, about)
 
     @contextmanager
     def _logged(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,11 @@ from aeos.schema.fields import nonnegative, one_of, positive, setting
 
 #: Settings that say how, where or under which name a run is done, but not what it computes: left out of its hash.
 NOT_IDENTITY = frozenset({"name", "out", "force", "checkpoint_seconds", "data.data_dir", "data.download"})
+
+
+def is_name(text: str) -> bool:
+    """Whether it can stand in a folder's name, on any system, and nowhere but there."""
+    return re.fullmatch(r"[a-zA-Z0-9][\w.+=-]*", text, re.ASCII) is not None
 
 
 @dataclass
@@ -27,7 +33,7 @@ class Job:
     device: str = "cpu"
     dtype: str = one_of(("float32", "float64"), "float32")
     threads: int | None = setting(None, lambda x: x >= 1, ">= 1, or null to choose by the size of a step")
-    name: str | None = None
+    name: str | None = setting(None, is_name, "letters, digits and . _ + = -, a letter or digit first")
     out: str = "outputs"
     force: bool = False
     checkpoint_seconds: float = positive(5.0)

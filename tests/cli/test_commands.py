@@ -73,6 +73,7 @@ def test_a_run_leaves_what_the_design_says(aeos: Callable[..., Said], tmp_path: 
     assert summary["test_loss"] == table["test_loss"].iloc[-1]
     env = json.loads((run / "env.json").read_text())
     assert env["job"] == "train"
+    assert env["command"] == ["aeos", "train", *SMALL]
     assert env["seed"] == 0
     assert env["threads"] == 1
     assert env["versions"]["torch"]
@@ -83,7 +84,7 @@ def test_the_same_command_does_the_work_once_and_force_does_it_again(aeos: Calla
     assert aeos("train", *SMALL).code == 0
     (table,) = tmp_path.glob("outputs/train/*/metrics.csv")
     before = table.stat().st_mtime_ns
-    again = aeos("train", *SMALL, "name=", "checkpoint_seconds=1")
+    again = aeos("train", *SMALL, "checkpoint_seconds=1")
     assert again.code == 0
     again = aeos("train", *SMALL)
     assert "finished already" in again.out

@@ -16,7 +16,7 @@ import pytest
 from aeos.results.schema import METRICS
 
 KILLS = 20
-WORDS = ("train", "steps=40000", "every=50", "batch_size=16", "data.n=64", "data.test=16", "model.width=8")
+WORDS = ("train", "problem=teacher", "batch_size=16", "steps=30000", "every=50")
 CLOCK = [column.name for column in METRICS if column.clock]
 
 
