@@ -24,11 +24,13 @@ from aeos.paths import conf_dir
 from aeos.results.folder import RunFolder
 from aeos.schema.fields import suggest
 
+#: Hydra's options, and whether a value follows.
 FLAGS = {
     **dict.fromkeys(("--multirun", "-m", "--run", "-r", "--resolve", "--hydra-help", "--version"), 0),
     **dict.fromkeys(("--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--config-path", "-cp"), 1),
     **dict.fromkeys(("--config-name", "-cn", "--info", "-i", "--experimental-rerun"), 1),
 }
+MULTIRUN = {"-m", "--multirun"}
 
 
 def launch(job: str, words: Sequence[str]) -> None:
@@ -49,7 +51,7 @@ def launch(job: str, words: Sequence[str]) -> None:
             failures.append(error)
             report(error)
 
-    with _prepared(job, [*words], _check_flags(job, words)):
+    with _prepared(job, *_sorted(job, words)):
         try:
             hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=job)(guarded)()
         except Exception as error:
@@ -75,35 +77,43 @@ def task(config: DictConfig) -> None:
     importlib.import_module(f"aeos.jobs.{job}").run(config, folder)
 
 
-def _check_flags(job: str, words: Sequence[str]) -> bool:
-    """Whether Hydra is asked for several runs. Raises BadInput for flags it does not know or cannot combine."""
-    flags = []
-    for index, word in enumerate(words):
+def _sorted(job: str, words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """(options with their values, overrides), each in the order given: Hydra wants its options together.
+
+    Raises BadInput for options it does not know, that lack their value, or that it cannot combine.
+    """
+    options, overrides, rest = [], [], list(words)
+    while rest:
+        word = rest.pop(0)
         flag = word.split("=")[0] if word.startswith("--") else word
         if flag in FLAGS:
-            flags.append(flag)
-            if FLAGS[flag] and "=" not in word and index + 1 == len(words):
-                raise BadInput(f"{flag} needs a value after it")
+            options.append(word)
+            if FLAGS[flag] and "=" not in word:
+                if not rest:
+                    raise BadInput(f"{flag} needs a value after it")
+                options.append(rest.pop(0))
         elif word.startswith("-"):
-            raise BadInput(
-                f"{word}: no such option{suggest(flag, FLAGS)}; `aeos {job.replace('_', '-')} --help` explains"
-            )
-    multirun = any(flag in ("-m", "--multirun") for flag in flags)
-    if multirun and any(flag in ("-c", "--cfg", "-i", "--info") for flag in flags):
+            explains = f"`aeos {job.replace('_', '-')} --help` explains"
+            raise BadInput(f"{word}: no such option{suggest(flag, FLAGS)}; {explains}")
+        else:
+            overrides.append(word)
+    if MULTIRUN & {*options} and {word.split("=")[0] for word in options} & {"-c", "--cfg", "-i", "--info"}:
         raise BadInput("-m and --cfg do not go together: print one config at a time, without -m")
-    return multirun
+    return options, overrides
 
 
 @contextmanager
-def _prepared(job: str, words: list[str], multirun: bool) -> Iterator[None]:
+def _prepared(job: str, options: Sequence[str], overrides: Sequence[str]) -> Iterator[None]:
     """Hydra reads sys.argv, hides tracebacks of its own unless asked, and wants a folder for its multirun notes."""
     argv, full = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"
     with tempfile.TemporaryDirectory(prefix="aeos-") as notes:
-        if multirun:
-            _check_every_run(job, words)
-            words = [*words, *([] if any("hydra.sweep.dir=" in w for w in words) else [f"hydra.sweep.dir={notes}"])]
-        sys.argv = [f"aeos {job.replace('_', '-')}", *words]
+        sys.argv = [f"aeos {job.replace('_', '-')}", *options, *overrides]
+        if MULTIRUN & {*options}:
+            if {*options} <= MULTIRUN:  # with a config folder of the user's, Hydra itself finds out, run by run
+                _check_every_run(job, overrides)
+            if not any(word.startswith("hydra.sweep.dir=") for word in overrides):
+                sys.argv.append(f"hydra.sweep.dir={notes}")
         try:
             yield
         finally:
@@ -116,10 +126,10 @@ def _prepared(job: str, words: list[str], multirun: bool) -> Iterator[None]:
 
 def _check_every_run(job: str, words: Sequence[str]) -> None:
     """Compose and validate each run of a sweep before the first one starts: a misspelt last value costs nothing."""
-    if any(FLAGS.get(word.split("=")[0]) for word in words) or any("hydra/sweeper" in word for word in words):
-        return  # another config folder or sweeper: Hydra itself finds out, run by run
+    if any("hydra/sweeper" in word for word in words):
+        return  # another sweeper than Hydra's own makes other runs of these words
     try:
-        overrides = OverridesParser.create().parse_overrides([word for word in words if word not in FLAGS])
+        overrides = OverridesParser.create().parse_overrides(list(words))
         if any(isinstance(override.value(), Glob) for override in overrides):
             return
         choices = [

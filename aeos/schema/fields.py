@@ -38,8 +38,9 @@ def fraction(default: Any) -> Any:
     return setting(default, lambda x: 0 <= x <= 1, "in [0, 1]")
 
 
-def at_least(low: float, default: Any) -> Any:
-    return setting(default, lambda x: low <= x < math.inf, f">= {low}")
+def at_least(low: int, default: Any, otherwise: str = "") -> Any:
+    """A whole number, small enough for every generator and tensor; `otherwise` says what null means."""
+    return setting(default, lambda x: low <= x < 2**31, f"a whole number >= {low} and < 2^31{otherwise}")
 
 
 def finite(default: Any) -> Any:
@@ -73,6 +74,9 @@ def complaints(node: DictConfig, path: str) -> Iterator[str]:
             yield f"{path}{name} needs a value: add {path}{name}=…"
             continue
         value = node[name]
+        if path and name == "name" and value != field.default:
+            group = path.removesuffix(".")
+            yield f"{path}name={value}: cannot be set; choose with {group}={value}"
         if isinstance(value, DictConfig):
             yield from complaints(value, f"{path}{name}.")
         elif value is not None and "holds" in field.metadata:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from aeos.schema.fields import nonnegative, one_of, positive, setting
+from aeos.schema.fields import at_least, one_of, positive, setting
 
 #: Settings that say how, where or under which name a run is done, but not what it computes: left out of its hash.
 NOT_IDENTITY = frozenset({"name", "out", "force", "checkpoint_seconds", "data.data_dir", "data.download"})
@@ -27,12 +27,12 @@ class Job:
     model: Any = None
     optimizer: Any = None
     schedule: Any = None
-    seed: int = nonnegative(0)
-    steps: int = nonnegative(1000)
-    batch_size: int | None = setting(None, lambda x: x >= 1, ">= 1, or null for the full batch")
+    seed: int = at_least(0, 0)
+    steps: int = at_least(0, 1000)
+    batch_size: int | None = at_least(1, None, ", or null for the full batch")
     device: str = "cpu"
     dtype: str = one_of(("float32", "float64"), "float32")
-    threads: int | None = setting(None, lambda x: x >= 1, ">= 1, or null to choose by the size of a step")
+    threads: int | None = at_least(1, None, ", or null to choose by the size of a step")
     name: str | None = setting(None, is_name, "letters, digits and . _ + = -, a letter or digit first")
     out: str = "outputs"
     force: bool = False
@@ -50,7 +50,7 @@ class Job:
 
 @dataclass
 class Train(Job):
-    every: int = setting(50, lambda x: x >= 1, ">= 1")
+    every: int = at_least(1, 50)
 
 
 JOBS = {"train": Train}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from aeos.schema.fields import nonnegative, one_of, positive, rate, setting
+from aeos.schema.fields import at_least, nonnegative, one_of, positive, rate, setting
 from aeos.theory.kadam import STRATEGIES
 
 
@@ -114,7 +114,7 @@ class KAdam(Optimizer):
     name: str = "kadam"
     lr: float = positive(1e-3)
     eps: float = nonnegative(1e-8)
-    k: int = setting(2, lambda x: x >= 1, ">= 1")
+    k: int = at_least(1, 2)
     strategy: str = one_of(tuple(STRATEGIES), "uniform")
     beta1: float = rate(0.9)
     beta2: float = rate(0.999)
@@ -159,7 +159,7 @@ class WarmupCosine:
     """Linear up to 1 over `warmup` steps, none of them 0, then half a cosine down to `final` at the last step."""
 
     name: str = "warmup_cosine"
-    warmup: int = nonnegative(0)
+    warmup: int = at_least(0, 0)
     final: float = nonnegative(0.0)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from aeos.schema.fields import at_least, finite, fraction, nonnegative, one_of, positive, setting
+from aeos.schema.fields import at_least, finite, fraction, one_of, positive, setting
 
 ACTIVATIONS = ("tanh", "relu", "gelu", "silu", "elu", "softplus", "hardtanh", "identity")
 NORMS = ("none", "group", "batch")
@@ -72,7 +72,7 @@ class Data:
     n: int | None = count(None)
     test: int | None = count(None)
     label_noise: float = fraction(0.0)
-    seed: int = nonnegative(0)
+    seed: int = at_least(0, 0)
 
 
 @dataclass
@@ -155,7 +155,7 @@ DATA = (Digits, BreastCancer, Mnist5k, Mnist, FashionMnist, Cifar10, Text, Sorti
 class MLP:
     name: str = "mlp"
     width: int = count(32)
-    depth: int = nonnegative(2)
+    depth: int = at_least(0, 2)
     activation: str = one_of(ACTIVATIONS, "tanh")
 
 
@@ -179,7 +179,7 @@ class ResNet:
     """CIFAR-type residual network of depth 6n+2: three stages of n blocks with width, 2·width, 4·width channels."""
 
     name: str = "resnet"
-    depth: int = setting(8, lambda x: x >= 8 and x % 6 == 2, "6n+2 for a whole n >= 1 (8, 14, 20, …)")
+    depth: int = setting(8, lambda x: 8 <= x < 10_000 and x % 6 == 2, "6n+2 for a whole n >= 1 (8, 14, 20, …)")
     width: int = count(16)
     norm: str = one_of(NORMS, "group")
     activation: str = one_of(ACTIVATIONS, "relu")

@@ -50,6 +50,7 @@ CASES = {  # the words after `aeos`, and what the line must name
     "train optimizer=kadam optimizer.strategy=linear": "inverse_exp",
     "train steps=-1": "steps",
     "train seed=-1": "seed",
+    "train model.width=99999999999999999999": "model.width",
     "train batch_size=0": "batch_size",
     "train every=0": "every",
     "train threads=0": "threads",
@@ -63,6 +64,8 @@ CASES = {  # the words after `aeos`, and what the line must name
     "train model=vit model.width=30": "model.width",
     "train data.label_noise=1.5": "data.label_noise",
     "train problem.criterion=hinge": "problem.criterion",
+    "train data.name=mnist5k": "data=mnist5k",
+    "train ++model.name=0": "model",
     "train problem=quadratic problem.spectrum=[]": "problem.spectrum",
     # does not fit together
     "train batch_size=5000": "batch_size",

@@ -94,7 +94,7 @@ def test_the_same_command_does_the_work_once_and_force_does_it_again(aeos: Calla
 
 
 def test_a_sweep_makes_one_run_a_combination_and_no_litter(aeos: Callable[..., Said], tmp_path: Path) -> None:
-    words = ("train", "-m", "optimizer=adam,kadam,signsgd", "seed=0,1", *SMALL)
+    words = ("train", "optimizer=adam,kadam,signsgd", "-m", "seed=0,1", *SMALL)
     said = aeos(*words)
     assert (said.code, said.err) == (0, "")
     runs = {path.parent: path.stat().st_mtime_ns for path in tmp_path.glob("outputs/train/*/done.json")}
@@ -127,6 +127,7 @@ def test_divergence_is_a_result(aeos: Callable[..., Said], tmp_path: Path) -> No
         (["--cfg", "job"], "name: adam"),
         (["--cfg", "job", "--resolve", "-p", "optimizer"], "lr: 0.001"),
         (["--info", "defaults"], "problem"),
+        (["seed=3", "--cfg=job", "steps=7"], "steps: 7"),
         (["optimizer.lr=0.5", "++model.width=7", "~schedule", "--cfg", "job"], "width: 7"),
     ],
 )
