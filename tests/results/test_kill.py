@@ -16,7 +16,7 @@ import pytest
 from aeos.results.schema import METRICS
 
 KILLS = 20
-WORDS = ("train", "problem=teacher", "batch_size=16", "steps=30000", "every=50")
+WORDS = ("train", "problem=teacher", "batch_size=16", "steps=40000", "every=50")
 CLOCK = [column.name for column in METRICS if column.clock]
 
 
@@ -54,7 +54,7 @@ def test_twenty_kills_change_nothing(tmp_path: Path) -> None:
         run = start(killed)
         if kill % 5:  # every fifth kill may hit the start-up
             wait_until(lambda before=before: log_lines(killed) > before)
-        time.sleep(generator.uniform(0.0, 0.3))
+        time.sleep(generator.uniform(0.0, 0.2))
         run.send_signal(signal.SIGKILL)
         assert run.wait(timeout=60) == -signal.SIGKILL, "the run ended before it was killed: make it longer"
         run.communicate()
