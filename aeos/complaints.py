@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import traceback
 
 from hydra.errors import OverrideParseException
-from omegaconf.errors import OmegaConfBaseException
 
 from aeos import schema
-from aeos.errors import BadInput
+from aeos.errors import BadInput, suggest
 from aeos.paths import groups
-from aeos.schema.fields import suggest
 
 
 def one_line(error: Exception, job: str) -> Exception:
@@ -20,8 +19,9 @@ def one_line(error: Exception, job: str) -> Exception:
         return error
     if str(error).startswith("Config group override must be"):
         return BadInput("a config group takes the name of a choice, as in optimizer=adam (`aeos list` shows them)")
-    module = type(error).__module__.split(".")[0]
-    if module not in ("hydra", "omegaconf") and not isinstance(error.__cause__, OmegaConfBaseException):
+    *_, (last, _) = traceback.walk_tb(error.__traceback__)
+    origins = {type(error).__module__.split(".")[0], str(last.f_globals.get("__name__")).split(".")[0]}
+    if not origins & {"hydra", "omegaconf"}:
         return error
     text, cause = str(error), str(error.__cause__ or "").split("\n")[0]
     command = f"aeos {job.replace('_', '-')}"

@@ -1,12 +1,20 @@
 """How things go wrong: the user's mistakes are BadInput, and whatever happens is reported in one line, once."""
 
+import difflib
 import os
 import sys
 import traceback
+from collections.abc import Iterable
 
 
 class BadInput(ValueError):
     """Something the user gave cannot work. Its text is the whole message: one line that names the key and a remedy."""
+
+
+def suggest(wrong: str, names: Iterable[str], most: int = 1) -> str:
+    """`; did you mean …?` when names are close, else the empty string."""
+    close = difflib.get_close_matches(wrong, list(names), n=most, cutoff=0.6)
+    return f"; did you mean {' or '.join(close)}?" if close else ""
 
 
 def report(error: Exception) -> int:

@@ -19,16 +19,17 @@ from omegaconf.errors import OmegaConfBaseException
 
 from aeos import schema
 from aeos.complaints import one_line
-from aeos.errors import BadInput, report
+from aeos.errors import BadInput, report, suggest
 from aeos.paths import conf_dir
 from aeos.results.folder import RunFolder
-from aeos.schema.fields import suggest
 
-#: Hydra's options, and whether a value follows.
-FLAGS = {
-    **dict.fromkeys(("--multirun", "-m", "--run", "-r", "--resolve", "--hydra-help", "--version"), 0),
-    **dict.fromkeys(("--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--config-path", "-cp"), 1),
-    **dict.fromkeys(("--config-name", "-cn", "--info", "-i", "--experimental-rerun"), 1),
+INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
+#: Hydra's options: None where no value follows, else the values it takes, () for any.
+FLAGS: dict[str, tuple[str, ...] | None] = {
+    **dict.fromkeys(("--multirun", "-m", "--run", "-r", "--resolve", "--hydra-help", "--version")),
+    **dict.fromkeys(("--package", "-p", "--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn"), ()),
+    **dict.fromkeys(("--cfg", "-c"), ("job", "hydra", "all")),
+    **dict.fromkeys(("--info", "-i"), INFO),
 }
 MULTIRUN = {"-m", "--multirun"}
 
@@ -85,19 +86,25 @@ def _sorted(job: str, words: Sequence[str]) -> tuple[list[str], list[str]]:
     options, overrides, rest = [], [], list(words)
     while rest:
         word = rest.pop(0)
-        flag = word.split("=")[0] if word.startswith("--") else word
+        flag, given, value = word.partition("=") if word.startswith("--") else (word, "", "")
         if flag in FLAGS:
-            options.append(word)
-            if FLAGS[flag] and "=" not in word:
-                if not rest:
-                    raise BadInput(f"{flag} needs a value after it")
-                options.append(rest.pop(0))
+            options.append(flag)
+            values = FLAGS[flag]
+            if values is None:
+                continue
+            if values is INFO and not given and not {*rest[:1]} & {*INFO}:
+                value = "all"
+            elif not given and rest:
+                value = rest.pop(0)
+            if not value or (values and value not in values):
+                raise BadInput(f"{flag} {value}: needs one of {', '.join(values) or 'a value'} after it")
+            options.append(value)
         elif word.startswith("-"):
             explains = f"`aeos {job.replace('_', '-')} --help` explains"
             raise BadInput(f"{word}: no such option{suggest(flag, FLAGS)}; {explains}")
         else:
             overrides.append(word)
-    if MULTIRUN & {*options} and {word.split("=")[0] for word in options} & {"-c", "--cfg", "-i", "--info"}:
+    if MULTIRUN & {*options} and {*options} & {"-c", "--cfg", "-i", "--info"}:
         raise BadInput("-m and --cfg do not go together: print one config at a time, without -m")
     return options, overrides
 

@@ -6,10 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from aeos.results.read import Run, flatten
-
-#: Settings that do not change what a run computes (aeos.schema.jobs has the same list), nor which system it stands for.
-NOT_IDENTITY = frozenset({"name", "out", "force", "checkpoint_seconds", "data.data_dir", "data.download"})
+from aeos.results.read import NOT_IDENTITY, Run, flatten
 
 ABSENT = "absent"
 

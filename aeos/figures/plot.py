@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from aeos.errors import BadInput
+from aeos.errors import BadInput, suggest
 from aeos.figures import claims
 from aeos.figures.labels import labels
 from aeos.figures.match import select
-from aeos.figures.registry import FigureConfig, close, figures, load_draw
+from aeos.figures.registry import FigureConfig, figures, load_draw
 from aeos.results.read import Run, find, load
 
 
@@ -51,7 +51,7 @@ def _runs(word: str, root: Path, known: dict[str, FigureConfig]) -> list[Run]:
         return [load(named[word])]
     if Path(word).exists():
         raise BadInput(f"{word}: no run folder, and no folder of runs")
-    hint = close(word, [*known, *named])
+    hint = suggest(word, [*known, *named], most=3)
     raise BadInput(f"{word}: neither a figure nor a run under {root} (`aeos list` shows both){hint}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import shlex
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import yaml
 
-from aeos.errors import BadInput
+from aeos.errors import BadInput, suggest
 from aeos.figures.claims import Claim
 from aeos.paths import conf_dir
 from aeos.results.read import Run
@@ -59,19 +58,13 @@ def figure(name: str) -> FigureConfig:
     """Raises BadInput, with the closest names, when there is no such figure."""
     known = figures()
     if name not in known:
-        raise BadInput(f"figure {name}: no such figure (`aeos list` shows them all){close(name, known)}")
+        raise BadInput(f"figure {name}: no such figure (`aeos list` shows them all){suggest(name, known, most=3)}")
     return known[name]
 
 
 def load_draw(name: str) -> Drawing:
     """The module that draws this figure, imported now. Raises BadInput when there is no such figure."""
     return cast(Drawing, importlib.import_module(f"aeos.figures.{figure(name).module}"))
-
-
-def close(wrong: str, names: Sequence[str] | dict[str, Any]) -> str:
-    """`; did you mean …?` when names are close, else the empty string."""
-    found = difflib.get_close_matches(wrong, list(names), n=3, cutoff=0.6)
-    return f"; did you mean {' or '.join(found)}?" if found else ""
 
 
 def _config(name: str, content: dict[str, Any]) -> FigureConfig:

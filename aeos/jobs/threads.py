@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from omegaconf import DictConfig
 
@@ -11,10 +14,17 @@ from aeos.results.folder import RunFolder
 WORTH_SHARING = 2e7  # operations of a forward pass; measured: below it two threads are no faster than one
 
 
-def use_threads(config: DictConfig, folder: RunFolder, problem: Problem, batch: Batch | None) -> int:
-    """Set torch's threads and return how many: what the setting says, else what the run began with, else by size."""
+@contextmanager
+def use_threads(config: DictConfig, folder: RunFolder, problem: Problem, batch: Batch | None) -> Iterator[int]:
+    """Give torch as many threads as the setting says, else as the run began with, else as its size deserves.
+
+    Yields their number, and puts back what was there: the next run of a sweep must not inherit it.
+    """
     cores = torch.get_num_threads()
     threads = config.threads or (None if config.force else folder.threads)
     threads = threads or (cores if problem.work(batch) > WORTH_SHARING else 1)
     torch.set_num_threads(threads)
-    return threads
+    try:
+        yield threads
+    finally:
+        torch.set_num_threads(cores)

@@ -21,12 +21,13 @@ def run(config: DictConfig, folder: RunFolder) -> None:
     batches = Batches(problem.size, config.batch_size, config.seed) if config.batch_size else None
     rule, schedule = build_rule(config.optimizer), build_schedule(config.schedule, config.steps)
     process = Discrete(problem, rule, batches, schedule, name=config.optimizer.name)
-    threads = use_threads(config, folder, problem, process.batch(0))
-    opened = folder.opened(problem.provenance(), threads)
-    with opened as recorder, progress(folder.path.name, config.steps) as advance:
-        simulation = Simulation(
-            [process], problem.init(config.seed), [Watch("metrics", config.every, metrics)], recorder
-        )
+    watches, start = [Watch("metrics", config.every, metrics)], problem.init(config.seed)
+    with (
+        use_threads(config, folder, problem, process.batch(0)) as threads,
+        folder.opened(problem.provenance(), threads) as recorder,
+        progress(folder.path.name, config.steps) as advance,
+    ):
+        simulation = Simulation([process], start, watches, recorder)
         simulation.run(config.steps, advance)
         summary = summarize(folder.path / "metrics.csv", simulation.diverged)
         recorder.finish(summary)

@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from aeos.schema import NOT_IDENTITY
+from aeos.results.read import NOT_IDENTITY, flatten
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:
@@ -20,12 +20,7 @@ def resolved(config: DictConfig) -> dict[str, Any]:
 
 def digest(config: DictConfig, length: int = 10) -> str:
     """Hash of everything that defines the result: all settings but those in NOT_IDENTITY."""
-    plain = {
-        f"{group}.{key}" if key else group: value
-        for group, node in resolved(config).items()
-        for key, value in (node.items() if isinstance(node, dict) else [("", node)])
-    }
-    text = json.dumps({k: v for k, v in plain.items() if k not in NOT_IDENTITY}, sort_keys=True)
+    text = json.dumps({k: v for k, v in flatten(resolved(config)).items() if k not in NOT_IDENTITY}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+#: Settings that say how, where or under which name a run is done, but not what it computes: left out of its hash.
+NOT_IDENTITY = frozenset({"name", "out", "force", "checkpoint_seconds", "data.data_dir", "data.download"})
+
+
 @dataclass(frozen=True)
 class Run:
     """One run folder: outputs/<job>/<name>-<hash>/."""

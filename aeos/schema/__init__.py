@@ -5,13 +5,13 @@ from __future__ import annotations
 from hydra.core.config_store import ConfigStore
 
 from aeos.schema.fields import validate
-from aeos.schema.jobs import JOBS, NOT_IDENTITY
+from aeos.schema.jobs import JOBS
 from aeos.schema.optimizer import OPTIMIZERS, SCHEDULES
 from aeos.schema.problem import DATA, MODELS, PROBLEMS
 
 GROUPS = {"problem": PROBLEMS, "data": DATA, "model": MODELS, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
 
-__all__ = ["GROUPS", "JOBS", "NOT_IDENTITY", "register", "validate"]
+__all__ = ["GROUPS", "JOBS", "register", "validate"]
 
 
 def register() -> None:

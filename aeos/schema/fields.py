@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from aeos.errors import BadInput
+from aeos.errors import BadInput, suggest
 
 
 def setting(default: Any, holds: Callable[[Any], bool], says: str) -> Any:
@@ -86,9 +85,3 @@ def complaints(node: DictConfig, path: str) -> Iterator[str]:
     relations = getattr(kind, "relations", None)
     if relations:
         yield from (f"{path}{text}" for text in relations(node))
-
-
-def suggest(wrong: str, names: Any) -> str:
-    """`; did you mean …?` when a name is close, else the empty string."""
-    close = difflib.get_close_matches(wrong, list(names), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]}?" if close else ""

@@ -9,9 +9,6 @@ from typing import Any
 
 from aeos.schema.fields import at_least, one_of, positive, setting
 
-#: Settings that say how, where or under which name a run is done, but not what it computes: left out of its hash.
-NOT_IDENTITY = frozenset({"name", "out", "force", "checkpoint_seconds", "data.data_dir", "data.download"})
-
 
 def is_name(text: str) -> bool:
     """Whether it can stand in a folder's name, on any system, and nowhere but there."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 import yaml
 
 from aeos.paths import conf_dir, groups
@@ -108,6 +109,18 @@ def test_a_sweep_makes_one_run_a_combination_and_no_litter(aeos: Callable[..., S
     assert sorted(Path(line).suffix for line in drawn.out.splitlines()) == [".pdf", ".png", ".svg"]
 
 
+def test_a_run_of_a_sweep_has_the_threads_it_would_have_alone(aeos: Callable[..., Said], tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        aeos("train", "-m", "model.width=8,512", "batch_size=500", "data.n=500", "steps=1")
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    envs = [json.loads(file.read_text()) for file in tmp_path.glob("outputs/train/*/env.json")]
+    assert {env["command"][2]: env["threads"] for env in envs} == {"model.width=8": 1, "model.width=512": 2}
+
+
 def test_divergence_is_a_result(aeos: Callable[..., Said], tmp_path: Path) -> None:
     words = ("problem=quadratic", "problem.spectrum=[1,100]", "optimizer=gd", "optimizer.lr=10", "steps=100")
     said = aeos("train", *words)
@@ -127,6 +140,7 @@ def test_divergence_is_a_result(aeos: Callable[..., Said], tmp_path: Path) -> No
         (["--cfg", "job"], "name: adam"),
         (["--cfg", "job", "--resolve", "-p", "optimizer"], "lr: 0.001"),
         (["--info", "defaults"], "problem"),
+        (["--info", "seed=1"], "adam"),
         (["seed=3", "--cfg=job", "steps=7"], "steps: 7"),
         (["optimizer.lr=0.5", "++model.width=7", "~schedule", "--cfg", "job"], "width: 7"),
     ],

@@ -11,10 +11,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from aeos import schema
-from aeos.errors import BadInput
+from aeos.errors import BadInput, suggest
 from aeos.figures import registry
 from aeos.figures.match import expected, matches, select
-from aeos.figures.registry import FigureConfig, close, figure, figures, load_draw
+from aeos.figures.registry import FigureConfig, figure, figures, load_draw
 from aeos.paths import PACKAGE, conf_dir
 from aeos.results.read import Run, flatten
 from aeos.results.schema import TABLES
@@ -49,7 +49,7 @@ def test_an_unknown_figure_names_its_neighbours() -> None:
         figure("trainin")
     with pytest.raises(BadInput, match=r"figure zzz: no such figure \(`aeos list` shows them all\)$"):
         load_draw("zzz")
-    assert close("ab", ["abc", "abd"]) == "; did you mean abd or abc?"
+    assert suggest("ab", ["abc", "abd"], most=2) == "; did you mean abd or abc?"
 
 
 def config(*overrides: tuple[str, ...]) -> FigureConfig:

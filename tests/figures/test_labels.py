@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aeos import schema
-from aeos.figures.labels import NOT_IDENTITY, labels, numbers
+from aeos.figures.labels import labels, numbers
 from aeos.results.read import Run
 
 ADAM = {"name": "adam", "lr": 0.001, "beta1": 0.9}
@@ -64,10 +63,6 @@ def test_two_runs_share_a_label_only_if_they_differ_in_their_seed_alone(runs: li
     for one, name in zip(runs, names, strict=True):
         for other, its in zip(runs, names, strict=True):
             assert (name == its) == (one.config | {"seed": 0} == other.config | {"seed": 0})
-
-
-def test_what_is_no_part_of_a_run_is_what_the_schema_says() -> None:
-    assert NOT_IDENTITY == schema.NOT_IDENTITY
 
 
 @pytest.mark.parametrize(

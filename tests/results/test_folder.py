@@ -11,8 +11,7 @@ from omegaconf import DictConfig
 from aeos.errors import BadInput
 from aeos.results.folder import RunFolder
 from aeos.results.identity import digest, run_name
-from aeos.results.read import find, load
-from aeos.schema import NOT_IDENTITY
+from aeos.results.read import NOT_IDENTITY, find, load
 from tests.conftest import composed
 
 ROW = {"step": 0, "process": "gd", "train_loss": 0.5}
