@@ -9,7 +9,7 @@ import pytest
 from edge_runs import edge_run
 from figure_runs import Make
 
-from aeos.figures.advance import at_equal_loss, claims, draw
+from aeos.figures.edge.advance import at_equal_loss, claims, draw
 from aeos.figures.labels import labels
 from aeos.results.read import Run
 

@@ -10,8 +10,8 @@ from edge_runs import edge_run
 from figure_runs import Make
 
 from aeos.errors import BadInput
-from aeos.figures import batch_sharpness, batch_sizes
 from aeos.figures.claims import Claim
+from aeos.figures.edge import batch_sharpness, batch_sizes
 from aeos.figures.labels import labels
 from aeos.results.read import Run
 

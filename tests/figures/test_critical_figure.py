@@ -10,7 +10,7 @@ from edge_runs import edge_run
 from figure_runs import Make
 
 from aeos.errors import BadInput
-from aeos.figures.critical import claims, draw
+from aeos.figures.edge.critical import claims, draw
 from aeos.figures.labels import labels
 from aeos.results.read import Run
 

@@ -10,7 +10,7 @@ from edge_runs import edge_run
 from figure_runs import Make
 
 from aeos.errors import BadInput
-from aeos.figures.edge import at_the_edge, measured
+from aeos.figures.edge.readings import at_the_edge, measured
 from aeos.figures.style import looks
 
 

@@ -39,7 +39,9 @@ def test_every_figure_is_whole(name: str) -> None:
 
 
 def test_every_module_that_draws_belongs_to_a_figure() -> None:
-    modules = {file.stem for file in (PACKAGE / "figures").glob("*.py") if file.stem != "__init__"}
+    room = PACKAGE / "figures"
+    files = (file.relative_to(room).with_suffix("") for file in room.rglob("*.py") if file.stem != "__init__")
+    modules = {".".join(file.parts) for file in files}
     drawing = {name for name in modules if hasattr(importlib.import_module(f"aeos.figures.{name}"), "draw")}
     assert drawing == {config.module for config in figures().values()}
 

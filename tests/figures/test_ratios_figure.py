@@ -9,8 +9,8 @@ import pytest
 from edge_runs import edge_run
 from figure_runs import Make
 
-from aeos.figures import label_noise, ratios, small_multiples
 from aeos.figures.claims import Claim
+from aeos.figures.edge import label_noise, ratios, small_multiples
 from aeos.figures.labels import labels
 from aeos.results.read import Run
 

@@ -8,8 +8,8 @@ from edge_runs import edge_run
 from figure_runs import Make
 
 from aeos.errors import BadInput
+from aeos.figures.edge.sharpness import claims, draw
 from aeos.figures.labels import labels
-from aeos.figures.sharpness import claims, draw
 from aeos.results.schema import SHARPNESS
 
 ADAM = {"name": "adam", "lr": 0.01, "weight_decay": 0.0, "beta1": 0.9}

@@ -7,7 +7,7 @@ import pytest
 from edge_runs import edge_run
 from figure_runs import Make
 
-from aeos.figures import raw, rise
+from aeos.figures.edge import raw, rise
 from aeos.figures.labels import labels
 
 STEP = np.arange(0, 1001, 10)

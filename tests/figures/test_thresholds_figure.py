@@ -9,8 +9,8 @@ import pytest
 from edge_runs import edge_run
 from figure_runs import Make
 
+from aeos.figures.edge.thresholds import claims, draw
 from aeos.figures.labels import labels
-from aeos.figures.thresholds import claims, draw
 from aeos.results.read import Run
 
 ADAM = {"name": "adam", "lr": 0.01, "beta1": 0.9, "beta2": 0.999, "freeze": None}

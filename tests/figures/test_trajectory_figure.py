@@ -9,8 +9,8 @@ import pytest
 from edge_runs import edge_run
 from figure_runs import Make, csv
 
-from aeos.figures import step_sizes, trajectory
 from aeos.figures.claims import Claim
+from aeos.figures.edge import step_sizes, trajectory
 from aeos.figures.labels import labels
 from aeos.results.read import Run
 

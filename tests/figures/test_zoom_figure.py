@@ -11,8 +11,8 @@ from edge_runs import edge_run
 from figure_runs import Make, csv
 
 from aeos.errors import BadInput
+from aeos.figures.edge.zoom import MARGIN, claims, draw, window
 from aeos.figures.labels import labels
-from aeos.figures.zoom import MARGIN, claims, draw, window
 from aeos.results.read import Run
 
 STEP = np.arange(250)

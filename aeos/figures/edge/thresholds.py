@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from aeos.figures import style
 from aeos.figures.claims import Claim
-from aeos.figures.edge import at_the_edge, measured, ratio_axis, standing, step_axis
+from aeos.figures.edge.lines import against_threshold, legend
+from aeos.figures.edge.readings import at_the_edge, measured, ratio_axis, standing, step_axis
 from aeos.figures.labels import labels as label
-from aeos.figures.lines import against_threshold, legend
 from aeos.results.read import Run
 
 TABLES = ("sharpness",)

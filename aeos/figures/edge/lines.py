@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from aeos.figures import style
-from aeos.figures.edge import measured, step_axis
+from aeos.figures.edge.readings import measured, step_axis
 from aeos.results.read import Run
 
 FEW = 100.0  # the ratio of an axis' ends up to which its powers of ten are too few labels

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from aeos.figures import style
 from aeos.figures.claims import Claim
-from aeos.figures.edge import at_the_edge, measured, ratio_axis
+from aeos.figures.edge.readings import at_the_edge, measured, ratio_axis
 from aeos.figures.labels import labels as names
 from aeos.results.read import Run
 

@@ -14,9 +14,9 @@ from matplotlib.lines import Line2D
 
 from aeos.errors import BadInput
 from aeos.figures import style
-from aeos.figures.batch_sizes import batch_size, sizes_axis
 from aeos.figures.claims import Claim
-from aeos.figures.edge import measured, step_axis
+from aeos.figures.edge.batch_sizes import batch_size, sizes_axis
+from aeos.figures.edge.readings import measured, step_axis
 from aeos.results.read import Run
 
 TABLES = ("sharpness",)

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from aeos.errors import BadInput
 from aeos.figures import style
 from aeos.figures.claims import Claim
-from aeos.figures.edge import measured, standing, step_axis
-from aeos.figures.lines import plain
+from aeos.figures.edge.lines import plain
+from aeos.figures.edge.readings import measured, standing, step_axis
 from aeos.results.read import Run
 from aeos.theory.edge import RATE
 

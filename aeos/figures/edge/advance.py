@@ -11,9 +11,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from aeos.figures import style
-from aeos.figures.batch_sizes import by_optimizer
 from aeos.figures.claims import Claim
-from aeos.figures.edge import measured
+from aeos.figures.edge.batch_sizes import by_optimizer
+from aeos.figures.edge.readings import measured
 from aeos.results.read import Run
 
 TABLES = ("sharpness",)

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 
 from aeos.figures import style
 from aeos.figures.claims import Claim
-from aeos.figures.edge import at_the_edge, measured, standing
+from aeos.figures.edge.lines import against_threshold, legend, loss_axis
+from aeos.figures.edge.readings import at_the_edge, measured, standing
 from aeos.figures.labels import labels as names
-from aeos.figures.lines import against_threshold, legend, loss_axis
 from aeos.results.read import Run
 
 TABLES = ("metrics", "sharpness")

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aeos.figures import trajectory
 from aeos.figures.claims import Claim
-from aeos.figures.edge import at_the_edge, measured, standing
+from aeos.figures.edge import trajectory
+from aeos.figures.edge.readings import at_the_edge, measured, standing
 from aeos.figures.labels import labels as names
 from aeos.results.read import Run
 

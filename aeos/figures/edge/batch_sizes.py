@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from aeos.figures import style
 from aeos.figures.claims import Claim
-from aeos.figures.edge import at_the_edge, measured, ratio_axis, standing
+from aeos.figures.edge.readings import at_the_edge, measured, ratio_axis, standing
 from aeos.results.read import Run
 
 TABLES = ("sharpness",)

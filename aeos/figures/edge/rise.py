@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 
 from aeos.figures import style
 from aeos.figures.claims import Claim
-from aeos.figures.edge import measured, standing
+from aeos.figures.edge.lines import alone
+from aeos.figures.edge.readings import measured, standing
 from aeos.figures.labels import labels as names
-from aeos.figures.lines import alone
 from aeos.results.read import Run
 
 TABLES = ("sharpness",)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aeos.figures import ratios
 from aeos.figures.claims import Claim, Kind
-from aeos.figures.edge import measured, standing
+from aeos.figures.edge import ratios
+from aeos.figures.edge.readings import measured, standing
 from aeos.figures.labels import labels as names
 from aeos.results.read import Run
 from aeos.theory.verdict import NEARLY_ZERO

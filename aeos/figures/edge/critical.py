@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from aeos.errors import BadInput
 from aeos.figures import style
 from aeos.figures.claims import Claim
-from aeos.figures.edge import measured, ratio_axis, standing, step_axis
+from aeos.figures.edge.readings import measured, ratio_axis, standing, step_axis
 from aeos.figures.labels import labels as label
 from aeos.results.read import Run
 

@@ -9,9 +9,9 @@ from matplotlib.lines import Line2D
 
 from aeos.figures import style
 from aeos.figures.claims import Claim
-from aeos.figures.edge import at_the_edge, measured, ratio_axis, step_axis
+from aeos.figures.edge.lines import loss_axis
+from aeos.figures.edge.readings import at_the_edge, measured, ratio_axis, step_axis
 from aeos.figures.labels import labels as names
-from aeos.figures.lines import loss_axis
 from aeos.results.read import Run
 
 TABLES = ("sharpness",)
