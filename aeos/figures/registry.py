@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FigureConfig:
-    """conf/figure/<name>.yaml. `overrides` holds one list of words a run; `module` edge.zoom is figures/edge/zoom.py."""
+    """conf/figure/<name>.yaml. `overrides`: one list of words a run; `module` edge.zoom is figures/edge/zoom.py."""
 
     name: str
     title: str
