@@ -42,17 +42,18 @@ Overrides = Annotated[
 Out = Annotated[Path, typer.Option("--out", help="The folder that runs are kept in.")]
 
 
-def _help(*examples: str) -> str:
+def _help(job: str, *examples: str) -> str:
     """Examples and config groups for a job's --help, read off the file system."""
     from aeos.paths import groups
 
-    lines = [f"[bold]{group}[/]: {', '.join(names)}" for group, names in groups().items()]
+    lines = [f"[bold]{group}[/]: {', '.join(names)}" for group, names in groups(job).items()]
     return "\n\n".join(["[bold]Examples[/]", *examples, "[bold]Config groups[/] (GROUP=NAME)", *lines])
 
 
 @app.command(
     context_settings=HYDRA,
     epilog=_help(
+        "train",
         "aeos train model=cnn data=mnist5k batch_size=64 optimizer.lr=3e-3",
         "aeos train -m optimizer=adam,kadam,signsgd seed=0,1",
         "aeos train problem=quadratic problem.spectrum=[1,10] optimizer=gd optimizer.lr=0.19 --cfg job",
@@ -68,6 +69,7 @@ def train(overrides: Overrides = None) -> None:
 @app.command(
     context_settings=HYDRA,
     epilog=_help(
+        "sharpness",
         "aeos sharpness optimizer=adam optimizer.lr=0.01",
         "aeos sharpness sharpness.top=4 sharpness.at=midpoints every=5",
         "aeos sharpness optimizer=rmsprop optimizer.freeze=200 steps=800",
@@ -79,6 +81,41 @@ def sharpness(overrides: Overrides = None) -> None:
     from aeos.launch import launch
 
     launch("sharpness", overrides or [])
+
+
+@app.command(
+    "sweep-stability",
+    context_settings=HYDRA,
+    epilog=_help(
+        "sweep_stability",
+        "aeos sweep-stability curve.points=16 data.n=200",
+        "aeos sweep-stability curve=normal seeds=3 batch_size=32 optimizer.lr=3e-3",
+        "aeos sweep-stability curve=grid curve.betas=[0.9,0.99] curve.gammas=[0.5,0.9,0.98]",
+        "aeos sweep-stability curve=points curve.at=[[0.999,0.9],[0.9,0.99]] steps=300",
+    ),
+)
+def sweep_stability(overrides: Overrides = None) -> None:
+    """Train at every point of a curve in the (β, γ) plane: max-updates, their growth, losses; points.csv."""
+    from aeos.launch import launch
+
+    launch("sweep_stability", overrides or [])
+
+
+@app.command(
+    "flow-compare",
+    context_settings=HYDRA,
+    epilog=_help(
+        "flow_compare",
+        "aeos flow-compare steps=300",
+        "aeos flow-compare problem=teacher optimizer=adamw flows=[adam_corrected] substeps=8",
+        "aeos flow-compare problem=edge optimizer.lr=1e-3 every=5 coordinates=0",
+    ),
+)
+def flow_compare(overrides: Overrides = None) -> None:
+    """Run an optimizer beside its continuous-time models on one clock: distances.csv, coordinates.csv."""
+    from aeos.launch import launch
+
+    launch("flow_compare", overrides or [])
 
 
 @app.command()

@@ -10,7 +10,7 @@ from hydra.errors import OverrideParseException
 
 from aeos import schema
 from aeos.errors import BadInput, suggest
-from aeos.paths import groups
+from aeos.paths import OWN, groups
 
 
 def one_line(error: Exception, job: str) -> Exception:
@@ -58,6 +58,8 @@ def settings() -> set[str]:
 def _unknown_key(key: str, command: str, text: str) -> str:
     if key in ("data", "model"):
         return f"{key}: this problem has none; {key}=… goes with problem=network"
+    if key in OWN:
+        return f"{key}: {command} has none; it goes with aeos {OWN[key].replace('_', '-')}"
     if key in schema.GROUPS:
         return f"{key}: {' '.join(text.split())}"
     known = settings()

@@ -13,7 +13,12 @@ def conf_dir() -> Path:
     raise FileNotFoundError("aeos was installed without its conf/ folder: reinstall it")
 
 
-def groups() -> dict[str, list[str]]:
-    """Config groups and their choices, by file name; figures are no choice of a job."""
+#: Groups that not every job has, and the job that has them.
+OWN = {"curve": "sweep_stability"}
+
+
+def groups(job: str | None = None) -> dict[str, list[str]]:
+    """Config groups and their choices, by file name: those of one job, or all; figures are no choice of a job."""
     folders = sorted(path for path in conf_dir().iterdir() if path.is_dir() and path.name != "figure")
-    return {folder.name: sorted(file.stem for file in folder.glob("*.yaml")) for folder in folders}
+    shown = [folder for folder in folders if job is None or OWN.get(folder.name, job) == job]
+    return {folder.name: sorted(file.stem for file in folder.glob("*.yaml")) for folder in shown}

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 #: Settings that say how, where or under which name a run is done, but not what it computes: left out of its hash.
-NOT_IDENTITY = frozenset({"name", "out", "force", "checkpoint_seconds", "data.data_dir", "data.download"})
+NOT_IDENTITY = frozenset(
+    {"name", "out", "force", "checkpoint_seconds", "data.data_dir", "data.download", "block", "workers"}
+)
 
 
 @dataclass(frozen=True)

@@ -59,4 +59,64 @@ EIGENVALUES = (
     Column("residual", float, "‖Ay − λy‖"),
 )
 
-TABLES = {"metrics": METRICS, "sharpness": SHARPNESS, "eigenvalues": EIGENVALUES}
+POINT = (
+    Column("beta", float, "second-moment rate"),
+    Column("gamma", float, "first-moment rate"),
+    Column("seed", int, "of initialization, minibatches and gradient noise"),
+)
+
+POINTS = (
+    *POINT,
+    Column("coefficient", float, "C(β,γ) = 2(1−γ)/γ − (1−β)/β: the continuous-time model is unstable below 0"),
+    Column("discrete_coefficient", float, "log(β/γ²): the optimizer itself is unstable below 0"),
+    Column("status", str, "finished, or diverged: the loss is no number any more"),
+    Column("diverged_at", int, "at which step; empty where it did not"),
+    Column("slope", float, "least-squares slope of log ‖u_n‖∞ against n in the fit window; empty where there is none"),
+    Column("slope_error", float, "its standard error"),
+    Column("fit_from", int, "the first step n of the fit window, n = 0, 1, …"),
+    Column("fit_to", int, "the last"),
+    Column("largest_update", float, "the largest ‖u_n‖∞ of all steps"),
+    Column("bound_ratio", float, "the largest ‖u_n‖∞/(discrete max-update bound); empty for rules without that bound"),
+    Column("train_loss", float, "at the end, or where it diverged"),
+    Column("train_accuracy", float, "at the end"),
+    Column("test_loss", float, "at the end"),
+    Column("test_accuracy", float, "at the end"),
+    Column("best_test_loss", float, "the lowest that was observed"),
+    Column("best_test_loss_step", int, "where"),
+    Column("wall_time", float, "seconds of its block, restarts added up, divided by the points in it", clock=True),
+)
+
+TRAJECTORIES = (
+    *POINT,
+    Column("step", int, "optimizer steps taken"),
+    Column("max_update", float, "‖u_n‖∞ of the step n = step − 1 that led here; empty at step 0"),
+    Column("train_loss", float, "loss on the full training set"),
+    Column("train_accuracy", float, "fraction right there"),
+    Column("test_loss", float, "loss on the held-out set"),
+    Column("test_accuracy", float, "fraction right there"),
+)
+
+DISTANCES = (
+    Column("step", int, "optimizer steps of time"),
+    Column("process", str, "which model of the optimizer"),
+    Column("distance", float, "rms over coordinates of θ_process − θ_optimizer"),
+    Column("displacement", float, "rms over coordinates of θ_optimizer − θ₀"),
+    Column("relative", float, "distance/displacement; empty at step 0"),
+)
+
+COORDINATES = (
+    Column("step", int, "optimizer steps of time"),
+    Column("process", str, "which process"),
+    Column("index", int, "which entry of θ"),
+    Column("value", float, "θ[index]"),
+)
+
+TABLES = {
+    "metrics": METRICS,
+    "sharpness": SHARPNESS,
+    "eigenvalues": EIGENVALUES,
+    "points": POINTS,
+    "trajectories": TRAJECTORIES,
+    "distances": DISTANCES,
+    "coordinates": COORDINATES,
+}

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from hydra.core.config_store import ConfigStore
 
+from aeos.schema.curve import CURVES
 from aeos.schema.fields import validate
 from aeos.schema.jobs import JOBS
 from aeos.schema.optimizer import OPTIMIZERS, SCHEDULES
 from aeos.schema.problem import DATA, MODELS, PROBLEMS
 
-GROUPS = {"problem": PROBLEMS, "data": DATA, "model": MODELS, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+GROUPS = {
+    "problem": PROBLEMS,
+    "data": DATA,
+    "model": MODELS,
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "curve": CURVES,
+}
 
 __all__ = ["GROUPS", "JOBS", "register", "validate"]
 

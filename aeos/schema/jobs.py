@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from aeos.schema.fields import at_least, one_of, positive, setting
+from aeos.schema.fields import at_least, fraction, nonnegative, one_of, positive, setting
 
 
 def is_name(text: str) -> bool:
@@ -30,6 +30,17 @@ class Measure:
     at: str = one_of(("iterates", "midpoints"), "iterates")
     critical: bool = False
     batches: int = at_least(0, 0)
+
+
+@dataclass
+class ScaleInvariance:
+    """The norms of scale-invariant weights against their continuous-time laws, every `every` steps (null: never).
+
+    `lags`: how many steps back the gradients lie that are compared with the weights of now.
+    """
+
+    every: int | None = at_least(1, None, ", or null for never")
+    lags: list[int] = at_least(0, [0, 1, 2, 5, 10, 20, 50, 100])
 
 
 @dataclass
@@ -69,6 +80,7 @@ class Train(Job):
     every: int = at_least(1, 50)
     full_batch: bool | None = None
     sharpness: Measure = field(default_factory=Measure)
+    scale_invariance: ScaleInvariance = field(default_factory=ScaleInvariance)
 
     @staticmethod
     def relations(node: Any) -> Iterator[str]:
@@ -86,4 +98,56 @@ class Sharpness(Train):
     every: int = at_least(1, 10)
 
 
-JOBS = {"train": Train, "sharpness": Sharpness}
+FLOWS = ("adam_order1", "adam_order2", "adam_corrected")
+
+
+@dataclass
+class FlowCompare(Job):
+    """`flows`: continuous-time models of the optimizer, each with `substeps` of its own per optimizer step.
+
+    `coordinates`: the trajectories of so many parameters, drawn at random, are kept.
+    """
+
+    every: int = at_least(1, 1)
+    flows: list[str] = one_of(FLOWS, list(FLOWS))
+    substeps: int = at_least(1, 4)
+    coordinates: int = at_least(0, 16)
+
+    @staticmethod
+    def relations(node: Any) -> Iterator[str]:
+        yield from Job.relations(node)
+        if len(set(node.flows)) < max(1, len(node.flows)):
+            yield f"flows={node.flows}: must name at least one, each once"
+
+
+@dataclass
+class SweepStability(Job):
+    """Every point of `curve` with seeds seed, …, seed + seeds − 1; each is observed every `every` steps.
+
+    `noise`: standard deviation of what is added to every gradient entry. `fit_from`: the slope of the log max-update is
+    fitted from that fraction of the steps on. `block` points move as one ensemble in each of `workers` processes (0:
+    in this one); a point's numbers depend on neither.
+    """
+
+    curve: Any = None
+    seeds: int = at_least(1, 1)
+    every: int = at_least(1, 10)
+    noise: float = nonnegative(0.0)
+    fit_from: float = fraction(0.8)
+    block: int | None = at_least(1, None, ", or null to choose by a short measurement")
+    workers: int | None = at_least(0, None, ", or null to choose by the length of the work")
+
+    @staticmethod
+    def relations(node: Any) -> Iterator[str]:
+        yield from Job.relations(node)
+        if node.curve is None:
+            yield "curve: needs a choice (`aeos list` shows them)"
+        if node.optimizer is None:
+            return
+        if not {"beta1", "beta2"} <= set(node.optimizer):
+            yield f"optimizer={node.optimizer.name} has no beta1 and beta2 to sweep: choose adam, kadam or the like"
+        if node.optimizer.get("stages") is not None:
+            yield "optimizer.stages: would override beta1 and beta2, which the curve sets; leave it null"
+
+
+JOBS = {"train": Train, "sharpness": Sharpness, "flow_compare": FlowCompare, "sweep_stability": SweepStability}
