@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +12,7 @@ from aeos.curvature import Hessian
 from aeos.dynamics.process import State
 from aeos.optimizers.rules.base import Hyper, Rule
 from aeos.problems.base import Batch, Problem
-from aeos.problems.sampling import Batches
+from aeos.problems.sampling import Batches, GradientNoise
 
 GRAPHS = 16  # pieces of a full batch whose graphs are kept at once; beyond, each is built anew in every product
 
@@ -23,8 +22,9 @@ class Discrete:
     """θ_{k+1} = rule(θ_k, ∇L_B(θ_k)) with learning rate schedule(k)·rule.lr.
 
     B is the full training set, or the seeded minibatch `batches.indices(k)`: a function of k alone, so a process
-    that continues from step k sees the same data as one that never stopped. On the full batch, every `graph`-th step
-    takes its gradient from the graph of `hessian`: curvature measured there does not pay for it again.
+    that continues from step k sees the same data as one that never stopped; so is the `noise` added to the gradient. On
+    the full batch, every `graph`-th step takes its gradient from the graph of `hessian`: curvature measured there does
+    not pay for it again. An ensemble is θ of shape (points, d) under a rule with hyperparameters (points, 1).
     """
 
     problem: Problem
@@ -33,6 +33,7 @@ class Discrete:
     schedule: Callable[[int], float] | None = None
     name: str = "discrete"
     graph: int | None = None
+    noise: GradientNoise | None = None
 
     def init(self, theta: Tensor) -> State:
         theta = theta.detach().clone()
@@ -49,13 +50,15 @@ class Discrete:
         if state.pending is None:
             if self.graph and self.batches is None and state.step % self.graph == 0:
                 hessian = self.hessian(state)
-                state.pending = hessian.value, hessian.gradient
+                value, gradient = hessian.value, hessian.gradient
             else:
-                state.pending = self.problem.value_and_gradient(state.theta, self.batch(state.step))
+                value, gradient = self.problem.value_and_gradient(state.theta, self.batch(state.step))
+            state.pending = value, gradient + self.noise(state.step, gradient) if self.noise else gradient
         return state.pending
 
     def healthy(self, state: State) -> bool:
-        return math.isfinite(self.look(state)[0].sum().item())
+        """Of an ensemble: whether any member is."""
+        return bool(self.look(state)[0].isfinite().any())
 
     def advance(self, state: State) -> State:
         _, gradient = self.look(state)

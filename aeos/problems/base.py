@@ -50,7 +50,9 @@ class Problem(ABC):
 
     def value(self, theta: Tensor, batch: Batch | None = None) -> Tensor:
         """(): the loss, or (points,) for an ensemble θ (points, d)."""
-        return torch.func.vmap(lambda one: self.loss(one, batch))(theta) if theta.ndim == 2 else self.loss(theta, batch)
+        if theta.ndim == 1:
+            return self.loss(theta, batch)
+        return torch.func.vmap(lambda one: self.loss(one, batch))(theta)
 
     def value_and_gradient(self, theta: Tensor, batch: Batch | None = None) -> tuple[Tensor, Tensor]:
         """(L, ∇L): shapes () and (d,), or (points,) and (points, d); members do not interact, so ∇Σ is their own."""
@@ -68,6 +70,15 @@ class Problem(ABC):
         """train_loss and, where they exist, train_accuracy, test_loss, test_accuracy at one θ (d,)."""
         with torch.no_grad():
             return {"train_loss": self.loss(theta).item()}
+
+    def scores(self, theta: Tensor) -> dict[str, Tensor]:
+        """`metrics` of each member of an ensemble θ (points, d): float64 tensors (points,)."""
+        rows = [self.metrics(one) for one in theta]
+        return {name: torch.tensor([row[name] for row in rows], dtype=torch.float64) for name in rows[0]}
+
+    def scale_invariant(self) -> dict[str, slice]:
+        """name → slice of θ, one a matrix W with L(ρW) = L(W) for every ρ > 0; {} where none is known."""
+        return {}
 
     def work(self, batch: Batch | None = None) -> float:
         """Floating-point operations of one forward pass, roughly: what decides how many threads pay."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -92,7 +93,10 @@ class Network(Problem):
     def value_and_gradient(self, theta: Tensor, batch: Batch | None = None) -> tuple[Tensor, Tensor]:
         """(L, ∇L) as in the base class; one θ is differentiated at the parameters, which saves the way back to θ."""
         batch = self.train if batch is None else batch
-        if theta.ndim != 1:
+        if theta.ndim == 2 and len(theta) == 1:
+            value, gradient = self.value_and_gradient(theta[0], batch)
+            return value[None], gradient[None]
+        if theta.ndim == 2:
             return super().value_and_gradient(theta, batch)
         (weight, build), *others = self.pieces(theta, batch)
         value, gradient = _gradient(build)
@@ -161,15 +165,43 @@ class Network(Problem):
             found = self._evaluate(parts, self.train, "train")
             return found | self._evaluate(parts, self.test, "test") if len(self.test) else found
 
+    @torch.no_grad()
+    def scores(self, theta: Tensor) -> dict[str, Tensor]:
+        if self.batch_statistics or len(theta) == 1:
+            return super().scores(theta)
+        found: dict[str, Tensor] = {}
+        for name, samples in (("train", self.train), ("test", self.test)):
+            if len(samples):
+                totals = partial(self._totals, samples=samples, members=len(theta))
+                loss, correct, counted = torch.func.vmap(lambda one, of=totals: of(self._views(one)))(theta).cpu().T
+                found |= {f"{name}_loss": loss / counted, f"{name}_accuracy": correct / counted}
+        return found
+
     def _evaluate(self, parts: Sequence[Tensor], samples: Batch, name: str) -> dict[str, float]:
-        total = torch.zeros(3, dtype=torch.float64, device=self.device)  # loss, correct, counted
-        for piece in split(samples, self.evaluated):
+        loss, correct, counted = self._totals(parts, samples).tolist()
+        return {f"{name}_loss": loss / counted, f"{name}_accuracy": correct / counted}
+
+    def _totals(self, parts: Sequence[Tensor], samples: Batch, members: int = 1) -> Tensor:
+        """(3,), float64: Σ loss, how many are right, how many count; so many members share the memory of a pass."""
+        total = torch.zeros(3, dtype=torch.float64, device=self.device)
+        for piece in split(samples, max(1, self.evaluated // members)):
             outputs = self._outputs(parts, piece.x)
             counted = (piece.y >= 0).sum()
             correct = (outputs.argmax(-1) == piece.y).sum()
-            total += torch.stack([self.criterion(outputs, piece.y).double() * counted, correct, counted])
-        loss, correct, counted = total.tolist()
-        return {f"{name}_loss": loss / counted, f"{name}_accuracy": correct / counted}
+            total = total + torch.stack([self.criterion(outputs, piece.y).double() * counted, correct, counted])
+        return total
+
+    def scale_invariant(self) -> dict[str, slice]:
+        """Those that modules know of: `blocks.0.attention.query.weight[1]`, the rows of its second head."""
+        found = {}
+        for where, module in self.model.named_modules():
+            for parameter, parts in getattr(module, "scale_invariant", dict)().items():
+                span, shape = self.layout[f"{where}.{parameter}"]
+                size = math.prod(shape) // parts
+                ends = range(span.start, span.stop + 1, size)
+                slices = enumerate(map(slice, ends, ends[1:]))
+                found |= {f"{where}.{parameter}[{index}]": part for index, part in slices}
+        return found
 
     def work(self, batch: Batch | None = None) -> float:
         with FlopCounterMode(display=False) as counter, torch.no_grad():

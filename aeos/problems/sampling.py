@@ -1,6 +1,8 @@
-"""Minibatches as a pure function of (seed, step): nothing to checkpoint, the same order on every device."""
+"""Minibatches and noise as pure functions of (seed, step): nothing to checkpoint, the same on every device."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -28,3 +30,16 @@ class Batches:
             order = np.random.default_rng([self.seed, epoch]).permutation(self.size)
             self._epoch, self._order = epoch, torch.from_numpy(order)
         return self._order[block * self.batch_size : (block + 1) * self.batch_size]
+
+
+@dataclass(frozen=True)
+class GradientNoise:
+    """σ·z_k, z_k ~ N(0, I) of shape (d,), drawn anew at every step k; all members of an ensemble get the same"""
+
+    scale: float
+    seed: int
+
+    def __call__(self, step: int, gradient: Tensor) -> Tensor:
+        """(d,), in the gradient's precision and on its device."""
+        drawn = np.random.default_rng([self.seed, step, 1]).standard_normal(gradient.shape[-1])
+        return torch.from_numpy(self.scale * drawn).to(gradient)

@@ -41,6 +41,10 @@ class Attention(nn.Module):
             scores = scores + self.mask
         return self.out((scores.softmax(-1) @ v).transpose(1, 2).flatten(2))
 
+    def scale_invariant(self) -> dict[str, int]:
+        """Parameter → into how many blocks of rows it falls, each of them scale invariant by itself."""
+        return {"query.weight": self.heads, "key.weight": self.heads} if self.qk_norm else {}
+
 
 class Block(nn.Module):
     """x ← x + attention(norm x);  x ← x + W₂a(W₁ norm x), hidden width 4·width"""
