@@ -20,11 +20,17 @@ def use_threads(config: DictConfig, folder: RunFolder, problem: Problem, batch: 
 
     Yields their number, and puts back what was there: the next run of a sweep must not inherit it.
     """
-    cores = torch.get_num_threads()
     threads = config.threads or (None if config.force else folder.threads)
-    threads = threads or (cores if problem.work(batch) > WORTH_SHARING else 1)
+    threads = threads or (torch.get_num_threads() if problem.work(batch) > WORTH_SHARING else 1)
+    with with_threads(threads):
+        yield threads
+
+
+@contextmanager
+def with_threads(threads: int) -> Iterator[None]:
+    before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        yield threads
+        yield
     finally:
-        torch.set_num_threads(cores)
+        torch.set_num_threads(before)

@@ -24,7 +24,17 @@ from aeos.results.table import Row, Table
 log = logging.getLogger("aeos")
 
 #: What a run writes, in the order in which it may be deleted: without done.json a run is unfinished.
-FILES = ("done.json", "summary.json", "checkpoint.pt", "*.csv", "run.log", "figures/*", "config.yaml", "env.json")
+FILES = (
+    "done.json",
+    "summary.json",
+    "checkpoint.pt",
+    "blocks/*",
+    "*.csv",
+    "run.log",
+    "figures/*",
+    "config.yaml",
+    "env.json",
+)
 
 
 class RunFolder:

@@ -6,17 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from aeos.schema.fields import at_least, finite, setting
+from aeos.schema.fields import at_least, finite, rate, setting
 
 
 def inside(default: Any) -> Any:
     """A rate for which every formula holds: neither end belongs."""
     return setting(default, lambda x: 0 < x < 1, "in (0, 1)")
-
-
-def rates(default: list[float]) -> Any:
-    """Rates of a grid; γ = 0 is RMSprop."""
-    return setting(default, lambda x: 0 <= x < 1, "in [0, 1)")
 
 
 @dataclass
@@ -56,11 +51,11 @@ class Level:
 
 @dataclass
 class Grid:
-    """Every β with every γ."""
+    """Every β with every γ; γ = 0 is RMSprop."""
 
     name: str = "grid"
-    betas: list[float] = rates([0.9, 0.99, 0.999])
-    gammas: list[float] = rates([0.0, 0.5, 0.9, 0.99])
+    betas: list[float] = inside([0.9, 0.99, 0.999])
+    gammas: list[float] = rate([0.0, 0.5, 0.9, 0.99])
 
     @staticmethod
     def relations(node: Any) -> Iterator[str]:
@@ -80,8 +75,8 @@ class Points:
             pairs = [(float(beta), float(gamma)) for beta, gamma in node.at or ()]
         except (TypeError, ValueError):
             pairs = []
-        if not pairs or not all(0 <= rate < 1 for pair in pairs for rate in pair):
-            yield f"at={node.at}: must be a list of [beta, gamma] pairs, each in [0, 1): curve.at=[[0.999,0.9]]"
+        if not pairs or not all(0 < beta < 1 and 0 <= gamma < 1 for beta, gamma in pairs):
+            yield f"at={node.at}: must be a list of [beta, gamma], 0 < beta < 1, 0 <= gamma < 1: curve.at=[[0.999,0.9]]"
 
 
 CURVES = (Normal, Level, Grid, Points)

@@ -1,0 +1,80 @@
+"""How a sweep is run: so many points at once in each of so many processes, chosen by a short measurement."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from omegaconf import DictConfig
+
+from aeos.jobs.sweep.block import member_process
+from aeos.jobs.sweep.points import Point
+from aeos.problems.base import Problem
+
+WORTH_GROUPING = 5e-3  # seconds a step from which on members gain nothing from being moved together; measured
+WORTH_WORKERS = 12.0  # seconds of work from which on starting further processes pays
+BUDGET = 1.5  # seconds that measuring may take
+GAIN = 0.95  # a larger block must cost a point at most this share of what a smaller one does
+
+
+class Plan(NamedTuple):
+    block: int  # points moved together
+    workers: int  # processes; 0: this one
+
+
+def make_plan(config: DictConfig, problem: Problem, left: Sequence[Point], begun_with: int | None) -> Plan:
+    """What the settings say; else the block that the run began with, else what a short measurement finds best."""
+    if not left:
+        return Plan(config.block or begun_with or 1, 0)
+    cores = processors() if problem.device.type == "cpu" else 1
+    workers = cores if config.workers is None else config.workers
+    block = config.block or begun_with
+    if block is None or config.workers is None:
+        block, seconds = _measured(config, problem, left, workers, block)
+        if config.workers is None:
+            workers = cores if cores > 1 and seconds * config.steps * len(left) > WORTH_WORKERS else 0
+    return Plan(block, min(workers, -(-len(left) // block)))
+
+
+def processors() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _measured(
+    config: DictConfig, problem: Problem, left: Sequence[Point], workers: int, block: int | None
+) -> tuple[int, float]:
+    """(points a block, seconds a step of one of them): the smallest block beyond which a point costs no less.
+
+    No larger than lets every worker have one; `block`, where it is given already.
+    """
+    alike = [point for point in left if point.seed == left[0].seed]
+    if block is not None:
+        return block, cost(config, problem, alike[:block])
+    most = -(-len(alike) // max(1, workers))
+    best, least = 1, cost(config, problem, alike[:1])
+    began, size = time.perf_counter(), 2
+    while least < WORTH_GROUPING and size < 2 * most and time.perf_counter() - began < BUDGET:
+        group = alike[: min(size, most)]
+        spent = cost(config, problem, group)
+        if spent < GAIN * least:
+            best, least = len(group), spent
+        elif spent > 2 * least:
+            break
+        size *= 2
+    return best, least
+
+
+def cost(config: DictConfig, problem: Problem, block: Sequence[Point]) -> float:
+    """Seconds a step of one point takes in this block: the least of a few."""
+    process = member_process(config, problem, block)
+    state = process.init(problem.init(block[0].seed).expand(len(block), -1))
+    spent: list[float] = []
+    began = time.perf_counter()
+    while len(spent) < 3 or (len(spent) < 20 and time.perf_counter() - began < BUDGET / 10):
+        start = time.perf_counter()
+        state = process.advance(state)
+        spent.append((time.perf_counter() - start) / len(block))
+    return min(spent[1:])

@@ -1,0 +1,88 @@
+"""Blocks of a sweep, here or in processes of their own: whoever moves them, the same numbers come back."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from aeos.errors import BadInput
+from aeos.jobs.sweep.block import Rows, run_block
+from aeos.jobs.sweep.points import Point
+from aeos.problems.base import Problem
+from aeos.problems.build import build_problem
+
+Tell = Callable[[int, int], None]  # (number of the block, step)
+POLL = 0.2  # seconds between two looks at the workers
+
+_here: dict[str, Any] = {}  # what a worker process was started with
+
+
+def run_blocks(
+    config: DictConfig, problem: Problem, blocks: Sequence[list[Point]], folder: Path, workers: int, tell: Tell
+) -> Iterator[tuple[list[Point], Rows]]:
+    """Each block with its rows, in the order in which they end. `workers` processes of one thread, 0: this one.
+
+    Raises BadInput as `run_block` does, and when a worker was killed.
+    """
+    if not workers:
+        for number, block in enumerate(blocks):
+            yield block, run_block(config, problem, block, folder, partial(tell, number))
+        return
+    context = multiprocessing.get_context("spawn")
+    steps = context.SimpleQueue()
+    pool = ProcessPoolExecutor(workers, context, partial(_begin, OmegaConf.to_container(config), folder, steps))
+    waiting: dict[Future[Rows], list[Point]] = {}
+    try:
+        waiting = {pool.submit(_work, number, block): block for number, block in enumerate(blocks)}
+        while waiting:
+            ended, _ = wait(waiting, POLL, FIRST_COMPLETED)
+            while not steps.empty():
+                tell(*steps.get())
+            for future in ended:
+                yield waiting.pop(future), future.result()
+    except BrokenProcessPool:
+        raise BadInput(
+            "a worker process died (out of memory?): try workers=1 or a smaller block=…; the same command continues"
+        ) from None
+    finally:
+        for process in list((pool._processes or {}).values()):
+            process.terminate()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin(content: Any, folder: Path, steps: Any) -> None:
+    """Make this process a worker: one thread, its own problem, gone when the process that started it is gone."""
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    config = OmegaConf.create(content)
+    torch.set_num_threads(config.threads or 1)
+    _here.update(config=config, folder=folder, steps=steps, problem=build_problem(config))
+
+
+def _follow_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+    os._exit(1)
+
+
+def _work(number: int, block: list[Point]) -> Rows:
+    due = 0.0
+
+    def tell(step: int) -> None:
+        nonlocal due
+        if monotonic() >= due:
+            _here["steps"].put((number, step))
+            due = monotonic() + POLL
+
+    return run_block(_here["config"], _here["problem"], block, _here["folder"], tell)
