@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from omegaconf import DictConfig
 
 from aeos.errors import BadInput
 from aeos.jobs.sweep.block import Rows
-from aeos.jobs.sweep.points import Point
+from aeos.jobs.sweep.points import Point, read_rows
 from aeos.results.folder import RunFolder
 from aeos.results.identity import resolved
 from aeos.results.read import NOT_IDENTITY, flatten, load
@@ -36,7 +35,7 @@ def elsewhere(config: DictConfig, folder: RunFolder, wanted: Collection[Point]) 
         except BadInput:
             continue
         if _settings(run.config) == ours and run.env.get("data") == data:
-            taken = {Point.of(row) for row in _rows(file)} & left
+            taken = {Point.of(row) for row in read_rows(file)} & left
             left -= taken
             if taken:
                 yield run.path, {name: _of(taken, file.with_name(f"{name}.csv")) for name in ("trajectories", "points")}
@@ -48,11 +47,4 @@ def _settings(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of(points: Collection[Point], file: Path) -> list[dict[str, Any]]:
-    return [row for row in _rows(file) if Point.of(row) in points]
-
-
-def _rows(file: Path) -> list[dict[str, Any]]:
-    """The whole lines of a table; empty cells are None."""
-    text = file.read_text() if file.is_file() else ""
-    lines = text[: text.rfind("\n") + 1].splitlines()
-    return [{key: cell or None for key, cell in row.items()} for row in csv.DictReader(lines)]
+    return [row for row in read_rows(file) if Point.of(row) in points]

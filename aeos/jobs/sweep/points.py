@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby, product
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from omegaconf import DictConfig
@@ -55,3 +57,10 @@ def blocks(wanted: Sequence[Point], finished: Collection[Point], size: int) -> I
             left = [point for point in alike[start : start + size] if point not in finished]
             if left:
                 yield left
+
+
+def read_rows(file: Path) -> list[dict[str, Any]]:
+    """The whole lines of a table, cells as they are written; empty ones are None."""
+    text = file.read_text() if file.is_file() else ""
+    lines = text[: text.rfind("\n") + 1].splitlines()
+    return [{key: cell or None for key, cell in row.items()} for row in csv.DictReader(lines)]

@@ -7,7 +7,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from aeos.jobs.sweep.points import Point
+import numpy as np
+
+from aeos.jobs.sweep.points import Point, read_rows
 from aeos.theory import stability
 
 FAR = 0.01  # |C| from which on a point counts: nearer to the boundary the rates themselves are as small as their errors
@@ -16,37 +18,35 @@ FAR = 0.01  # |C| from which on a point counts: nearer to the boundary the rates
 def summarize(folder: Path, wanted: Collection[Point]) -> dict[str, Any]:
     """status; how many points, how many diverged; growth against theory; the largest max-update over its bound; losses.
 
-    growth_error: mean over points with C < −FAR of |slope − rate|/rate, for the discrete rate log(γ²/β)/2 and for the
-    continuous one |C|/2. stable_slope: the largest |slope| where C > FAR. Null where there is no such point.
+    growth_error_<form>: mean over points with C < −FAR of |slope − rate|/rate, the rate being log(γ²/β)/2 (discrete) or
+    |C|/2 (continuous). stable_slope: the largest |slope| where C > FAR. Losses are medians. Null where there is none.
     """
-    import pandas as pd
+    rows = [row for row in read_rows(folder / "points.csv") if Point.of(row) in wanted]
 
-    table = pd.read_csv(folder / "points.csv", float_precision="round_trip")
-    asked = table.apply(lambda row: Point.of(row) in wanted, axis=1)
-    table = table[asked]
-    unstable = table[(table["coefficient"] < -FAR) & table["slope"].notna()]
-    stable = table[(table["coefficient"] > FAR) & table["slope"].notna()]
+    def column(name: str) -> np.ndarray:
+        return np.array([math.nan if row[name] is None else float(row[name]) for row in rows])
+
+    c, slope = column("coefficient"), column("slope")
+    unstable, stable = (c < -FAR) & np.isfinite(slope), (c > FAR) & np.isfinite(slope)
     found: dict[str, Any] = {
         "status": "finished",
-        "points": len(table),
-        "diverged": int((table["status"] == "diverged").sum()),
-        "wall_time": round(float(table["wall_time"].sum()), 3),
-        "stable_slope": _number(stable["slope"].abs().max()),
-        "bound_ratio": _number(table["bound_ratio"].max()),
-        "unstable_points": len(unstable),
+        "points": len(rows),
+        "diverged": sum(row["status"] == "diverged" for row in rows),
+        "wall_time": round(float(column("wall_time").sum()), 3),
+        "unstable_points": int(unstable.sum()),
+        "stable_slope": _of(np.max, np.abs(slope[stable])),
+        "bound_ratio": _of(np.max, column("bound_ratio")),
     }
     for form in ("discrete", "continuous"):
-        rates = stability.growth_rate(unstable["beta"].to_numpy(), unstable["gamma"].to_numpy(), form)
-        errors = (unstable["slope"] - rates).abs() / rates
-        found[f"growth_error_{form}"] = _number(errors.mean())
-    for name in ("train_loss", "test_loss", "best_test_loss"):
-        found[name] = _number(table[name].median())
-    return found
+        rates = stability.growth_rate(column("beta")[unstable], column("gamma")[unstable], form)
+        found[f"growth_error_{form}"] = _of(np.mean, np.abs(slope[unstable] - rates) / rates)
+    return found | {name: _of(np.median, column(name)) for name in ("train_loss", "test_loss", "best_test_loss")}
 
 
-def _number(value: Any) -> float | None:
-    """For JSON, which has no NaN."""
-    return float(value) if math.isfinite(value) else None
+def _of(number: Any, values: np.ndarray) -> float | None:
+    """That number of the finite values; None for JSON, which has no NaN, where there are none."""
+    finite = values[np.isfinite(values)]
+    return float(number(finite)) if len(finite) else None
 
 
 def sentence(summary: dict[str, Any]) -> str:
@@ -62,6 +62,8 @@ def sentence(summary: dict[str, Any]) -> str:
     if summary["bound_ratio"] is not None:
         lines.append(f"largest max-update over its bound {summary['bound_ratio']:.6g}")
     losses = [
-        f"{name.replace('_', ' ')} {summary[name]:.3g}" for name in ("train_loss", "best_test_loss") if summary[name]
+        f"{name.replace('_', ' ')} {summary[name]:.3g}"
+        for name in ("train_loss", "best_test_loss")
+        if summary[name] is not None
     ]
-    return "\n  ".join([*lines, "median " + ", ".join(losses)])
+    return "\n  ".join([*lines, *(["median " + ", ".join(losses)] if losses else [])])
