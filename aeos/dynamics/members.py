@@ -30,7 +30,7 @@ class Members:
     def __call__(self, moment: Moment) -> Iterator[Row]:
         ((process, state),) = moment.states.values()
         if state.update is not None:
-            self.updates[moment.step - 1] = torch.linalg.vector_norm(state.update, torch.inf, dim=-1)
+            self.updates[moment.step - 1] = state.update.abs().amax(-1)
         lost = ~process.look(state)[0].isfinite().cpu() & (self.diverged < 0)  # type: ignore[attr-defined]
         self.diverged[lost] = moment.step
         if moment.step % self.every == 0 or moment.step == self.steps or bool(lost.any()):

@@ -55,7 +55,7 @@ def _measured(
         return block, cost(config, problem, alike[:block])
     most = -(-len(alike) // max(1, workers))
     best, least = 1, cost(config, problem, alike[:1])
-    began, size = time.perf_counter(), 2
+    began, size = time.perf_counter(), min(8, most)  # fewer bear too much of an ensemble's own cost to judge it by
     while least < WORTH_GROUPING and size < 2 * most and time.perf_counter() - began < BUDGET:
         group = alike[: min(size, most)]
         spent = cost(config, problem, group)
