@@ -17,6 +17,7 @@ app = typer.Typer(
 )
 
 HYDRA = {"ignore_unknown_options": True}
+INTERRUPTED = 130
 
 
 def complete(context: typer.Context, incomplete: str) -> list[str]:
@@ -175,10 +176,11 @@ def main() -> None:
     try:
         code = app(prog_name="aeos", standalone_mode=False) or 0
     except KeyboardInterrupt:
-        print("aeos: interrupted; the same command continues", file=sys.stderr)
-        code = 130
+        code = INTERRUPTED
     except Exception as error:
         code = _report(error)
+    if code == INTERRUPTED:  # which is also what Typer makes of Ctrl-C
+        print("aeos: interrupted; the same command continues", file=sys.stderr)
     sys.exit(code)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import signal
@@ -64,6 +65,20 @@ def wait_until(happened: Callable[[], object]) -> None:
     while not happened():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_ctrl_c_is_one_line_and_leaves_no_worker(tmp_path: Path) -> None:
+    words = [*WORDS, "steps=100000", "every=1000", "workers=2", "block=3", "checkpoint_seconds=0.05"]
+    run = subprocess.Popen(
+        [sys.executable, "-m", "aeos", *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    wait_until(lambda: checkpoints(tmp_path))
+    offspring = children(run.pid)
+    assert len(offspring) >= 2
+    os.killpg(run.pid, signal.SIGINT)
+    _, err = run.communicate(timeout=60)
+    assert (run.returncode, err) == (130, "aeos: interrupted; the same command continues\n")
+    wait_until(lambda: not any(map(running, offspring)))
 
 
 def test_ten_kills_change_nothing(tmp_path: Path) -> None:

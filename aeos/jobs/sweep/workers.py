@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -44,7 +46,8 @@ def run_blocks(
     pool = ProcessPoolExecutor(workers, context, partial(_begin, OmegaConf.to_container(config), folder, steps))
     waiting: dict[Future[Rows], list[Point]] = {}
     try:
-        waiting = {pool.submit(_work, number, block): block for number, block in enumerate(blocks)}
+        with _deaf():
+            waiting = {pool.submit(_work, number, block): block for number, block in enumerate(blocks)}
         while waiting:
             ended, _ = wait(waiting, POLL, FIRST_COMPLETED)
             while not steps.empty():
@@ -59,6 +62,19 @@ def run_blocks(
         for process in list((pool._processes or {}).values()):
             process.terminate()
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes started here never hear Ctrl-C: the one that started them does, and ends them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _begin(content: Any, folder: Path, steps: Any) -> None:
@@ -81,7 +97,7 @@ def _work(number: int, block: list[Point]) -> Rows:
 
     def tell(step: int) -> None:
         nonlocal due
-        if monotonic() >= due:
+        if monotonic() >= due or step == _here["config"].steps:
             _here["steps"].put((number, step))
             due = monotonic() + POLL
 

@@ -1,0 +1,128 @@
+"""Would catch: a model that is left out or named otherwise, numbers that are not the tables', a kill that shows."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from aeos.jobs.flow_compare import MODELS
+from aeos.results.schema import METRICS
+from aeos.schema.jobs import FLOWS
+from tests.conftest import Said
+
+SMALL = ("problem=teacher", "steps=12", "every=4", "optimizer.lr=1e-3")
+
+
+def test_every_name_of_a_flow_has_a_model() -> None:
+    assert tuple(MODELS) == FLOWS
+
+
+def test_it_leaves_three_tables_and_says_how_far_apart_they_ended(aeos: Callable[..., Said], tmp_path: Path) -> None:
+    said = aeos("flow-compare", *SMALL)
+    assert (said.code, said.err) == (0, "")
+    (run,) = tmp_path.glob("outputs/flow_compare/*")
+    tables = {file.stem: pd.read_csv(file) for file in run.glob("*.csv")}
+    assert tables.keys() == {"metrics", "distances", "coordinates"}
+    assert list(tables["metrics"]["process"].unique()) == ["adam", *FLOWS]
+    assert list(tables["distances"]["process"].unique()) == [*FLOWS]
+    assert all(list(table["step"].unique()) == [0, 4, 8, 12] for table in tables.values())
+    assert len(tables["coordinates"]) == 4 * 4 * 16
+    assert tables["metrics"][["lr", "train_loss", "grad_norm"]].notna().all(axis=None)
+    moved = tables["distances"].query("step > 0")
+    assert moved["relative"].to_numpy() == pytest.approx(moved["distance"] / moved["displacement"], rel=1e-12)
+    assert tables["distances"].query("step == 0")["relative"].isna().all()
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["processes"].keys() == {"adam", *FLOWS}
+    for name, shares in summary["relative"].items():
+        own = moved.query("process == @name")["relative"]
+        assert (shares["end"], shares["largest"]) == (own.iloc[-1], own.max())
+        assert shares["mean"] == pytest.approx(own.mean(), rel=1e-12)
+        assert f"{name} {100 * shares['end']:.2g}%" in said.out
+    assert summary["relative"]["adam_corrected"]["end"] < 0.01
+
+
+def test_minibatches_schedules_and_fewer_flows_without_coordinates(aeos: Callable[..., Said], tmp_path: Path) -> None:
+    words = ("batch_size=16", "schedule=warmup_cosine", "flows=[adam_corrected]", "coordinates=0", "optimizer=adamw")
+    said = aeos("flow-compare", *SMALL, *words)
+    assert (said.code, said.err) == (0, "")
+    (table,) = tmp_path.glob("outputs/flow_compare/*/distances.csv")
+    assert set(pd.read_csv(table)["process"]) == {"adam_corrected"}
+    assert not (table.parent / "coordinates.csv").exists()
+
+
+def test_divergence_is_a_result_of_whoever_diverges(aeos: Callable[..., Said], tmp_path: Path) -> None:
+    """With ηλ = 3 AdamW overshoots zero farther and farther, where its first-order model decays."""
+    words = ("problem=quadratic", "dtype=float64", "steps=2000", "every=500", "flows=[adam_order1]")
+    said = aeos("flow-compare", *words, "optimizer.weight_decay=3", "optimizer.lr=1")
+    assert (said.code, said.err) == (0, "")
+    assert "diverged at step" in said.out
+    (file,) = tmp_path.glob("outputs/flow_compare/*/summary.json")
+    summary = json.loads(file.read_text())
+    assert summary["status"] == "diverged"
+    assert summary["processes"]["adam"]["diverged_at"] is not None
+    assert summary["processes"]["adam_order1"]["diverged_at"] is None
+    assert summary["processes"]["adam_order1"]["steps"] == 2000
+
+
+CASES = {
+    "optimizer=gd": "optimizer=gd: only Adam",
+    "optimizer=kadam": "optimizer=kadam: only Adam",
+    "optimizer.beta1=0": "optimizer.beta1=0",
+    "optimizer.bias_correction=false": "optimizer.bias_correction=false",
+    "optimizer.freeze=5": "optimizer.freeze=5",
+    "substeps=1": "set substeps=2",
+    "batch_size=100": "batch_size=100: there are only 64",
+    "flows=[]": "flows",
+    "flows=[adam_order3]": "adam_corrected",
+    "flows=[adam_order1,adam_order1]": "each once",
+    "coordinates=-1": "coordinates",
+}
+
+
+@pytest.mark.parametrize("word", CASES)
+def test_what_cannot_work_says_so_in_one_line(word: str, aeos: Callable[..., Said], tmp_path: Path) -> None:
+    said = aeos("flow-compare", "problem=teacher", word)
+    assert (said.code, said.out, len(said.err.splitlines())) == (2, "", 1)
+    assert CASES[word] in said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_kill_changes_no_digit(aeos: Callable[..., Said], tmp_path: Path) -> None:
+    words = ("flow-compare", "problem=teacher", "batch_size=16", "steps=80", "every=5", "threads=1")
+    there = tmp_path / "killed"
+    there.mkdir()
+    command = [sys.executable, "-m", "aeos", *words, "checkpoint_seconds=0.05"]
+
+    def start() -> subprocess.Popen[str]:
+        return subprocess.Popen(command, cwd=there, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    killed, deadline = start(), time.monotonic() + 60
+    while not list(there.glob("outputs/flow_compare/*/checkpoint.pt")):
+        assert time.monotonic() < deadline
+        assert killed.poll() is None
+        time.sleep(0.005)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    assert killed.returncode == -signal.SIGKILL, "the run ended before it was killed: make it longer"
+    rest = start()
+    assert rest.communicate(timeout=60)[1] == ""
+    assert aeos(*words).code == 0
+
+    clock = [column.name for column in METRICS if column.clock]
+    (log,) = there.glob("outputs/flow_compare/*/run.log")
+    assert "continues from its checkpoint" in log.read_text()
+    for name in ("metrics", "distances", "coordinates"):
+        (one,), (other,) = (list(where.glob(f"outputs/flow_compare/*/{name}.csv")) for where in (there, tmp_path))
+        read = [pd.read_csv(file, dtype=str, keep_default_na=False) for file in (one, other)]
+        plain = [table.drop(columns=[column for column in clock if column in table]) for table in read]
+        assert len(plain[0]) > 50
+        pd.testing.assert_frame_equal(*plain)
