@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from aeos.dynamics.discrete import Discrete
-from aeos.dynamics.process import Process, State
+from aeos.dynamics.process import Driven, Process, State
 
 Row = Mapping[str, Any]
 
@@ -47,7 +46,7 @@ def metrics(moment: Moment) -> Iterator[Row]:
     for name, (process, state) in moment.states.items():
         row = {"step": state.step, "process": name, **process.problem.metrics(state.theta)}
         row |= {"param_norm": state.theta.norm().item(), "wall_time": round(moment.elapsed, 3)}
-        if isinstance(process, Discrete):
+        if isinstance(process, Driven):
             row |= {"lr": float(process.lr(state.step)), "grad_norm": process.look(state)[1].norm().item()}
         if state.update is not None:
             row["max_update"] = state.update.abs().max().item()

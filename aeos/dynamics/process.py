@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -50,4 +50,15 @@ class Process(Protocol):
 
     def healthy(self, state: State) -> bool:
         """False once loss or parameters are not finite: the process has diverged and stops there."""
+        ...
+
+
+@runtime_checkable
+class Driven(Process, Protocol):
+    """A process that each step takes from a learning rate and a gradient."""
+
+    def lr(self, step: int) -> Any: ...
+
+    def look(self, state: State) -> tuple[Tensor, Tensor]:
+        """(loss, gradient) of the step that leaves here; computed once, then used by observers and by `advance`."""
         ...

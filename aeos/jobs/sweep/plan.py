@@ -15,7 +15,7 @@ from aeos.problems.base import Problem
 
 WORTH_GROUPING = 5e-3  # seconds a step from which on members gain nothing from being moved together; measured
 WORTH_WORKERS = 12.0  # seconds of work from which on starting further processes pays
-BUDGET = 1.5  # seconds that measuring may take
+LOOK = 0.15  # seconds that measuring one block may take, its first step aside
 GAIN = 0.95  # a larger block must cost a point at most this share of what a smaller one does
 
 
@@ -55,8 +55,8 @@ def _measured(
         return block, cost(config, problem, alike[:block])
     most = -(-len(alike) // max(1, workers))
     best, least = 1, cost(config, problem, alike[:1])
-    began, size = time.perf_counter(), min(8, most)  # fewer bear too much of an ensemble's own cost to judge it by
-    while least < WORTH_GROUPING and size < 2 * most and time.perf_counter() - began < BUDGET:
+    size = min(8, most)  # fewer bear too much of an ensemble's own cost to judge it by
+    while least < WORTH_GROUPING and size < 2 * most:
         group = alike[: min(size, most)]
         spent = cost(config, problem, group)
         if spent < GAIN * least:
@@ -71,10 +71,10 @@ def cost(config: DictConfig, problem: Problem, block: Sequence[Point]) -> float:
     """Seconds a step of one point takes in this block: the least of a few."""
     process = member_process(config, problem, block)
     state = process.init(problem.init(block[0].seed).expand(len(block), -1))
+    state = process.advance(state)  # the first one warms up
     spent: list[float] = []
-    began = time.perf_counter()
-    while len(spent) < 3 or (len(spent) < 20 and time.perf_counter() - began < BUDGET / 10):
+    while len(spent) < 3 or (len(spent) < 20 and sum(spent) < LOOK):
         start = time.perf_counter()
         state = process.advance(state)
-        spent.append((time.perf_counter() - start) / len(block))
-    return min(spent[1:])
+        spent.append(time.perf_counter() - start)
+    return min(spent) / len(block)

@@ -18,8 +18,9 @@ FAR = 0.01  # |C| from which on a point counts: nearer to the boundary the rates
 def summarize(folder: Path, wanted: Collection[Point]) -> dict[str, Any]:
     """status; how many points, how many diverged; growth against theory; the largest max-update over its bound; losses.
 
-    growth_error_<form>: mean over points with C < −FAR of |slope − rate|/rate, the rate being log(γ²/β)/2 (discrete) or
-    |C|/2 (continuous). stable_slope: the largest |slope| where C > FAR. Losses are medians. Null where there is none.
+    growth_error_<form>: mean of |slope − rate|/rate over the points where the form's own coefficient is below −FAR, the
+    rate being log(γ²/β)/2 (discrete) or |C|/2 (continuous). stable_slope: the largest |slope| where C > FAR. Losses are
+    medians. Null where there is none.
     """
     rows = [row for row in read_rows(folder / "points.csv") if Point.of(row) in wanted]
 
@@ -37,9 +38,10 @@ def summarize(folder: Path, wanted: Collection[Point]) -> dict[str, Any]:
         "stable_slope": _of(np.max, np.abs(slope[stable])),
         "bound_ratio": _of(np.max, column("bound_ratio")),
     }
-    for form in ("discrete", "continuous"):
-        rates = stability.growth_rate(column("beta")[unstable], column("gamma")[unstable], form)
-        found[f"growth_error_{form}"] = _of(np.mean, np.abs(slope[unstable] - rates) / rates)
+    for form, coefficient in (("discrete", column("discrete_coefficient")), ("continuous", c)):
+        growing = (coefficient < -FAR) & np.isfinite(slope)
+        rates = stability.growth_rate(column("beta")[growing], column("gamma")[growing], form)
+        found[f"growth_error_{form}"] = _of(np.mean, np.abs(slope[growing] - rates) / rates)
     return found | {name: _of(np.median, column(name)) for name in ("train_loss", "test_loss", "best_test_loss")}
 
 
