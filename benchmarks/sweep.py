@@ -6,7 +6,7 @@ Both train the same networks on the same minibatches from the same start. Ours i
 plan, its blocks, its worker processes, their start included, its checkpoints, the max-update of every step. The plain
 loop is timed on a few of the points before and after each of our sweeps; its seconds per point times 64 are compared.
 The ratio is plain/ours, above 1 where ours is faster; `without_start` leaves out the time until the first worker is
-ready. Final parameters of the points that both have are compared through their losses.
+ready. Test losses at the end are compared, so that both did the same work.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ SHARED = ["problem=network", "dtype=float32", "optimizer=adam", "curve=section",
 
 
 def plain(problem: Network, config: DictConfig, point: Point) -> float:
-    """The train loss after all steps of one point."""
+    """The test loss after all steps of one point."""
     torch.manual_seed(0)
     model = seeded(problem.make, point.seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.optimizer.lr, betas=(point.gamma, point.beta))
@@ -56,11 +56,11 @@ def plain(problem: Network, config: DictConfig, point: Point) -> float:
         optimizer.step()
         losses.append(loss.item())
     theta = torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
-    return float(problem.metrics(theta)["train_loss"])
+    return float(problem.metrics(theta)["test_loss"])
 
 
 def ours(problem: Network, config: DictConfig) -> tuple[float, float, str, dict[Point, float]]:
-    """(seconds, seconds until the first step was reported, the plan, train losses)"""
+    """(seconds, seconds until the first step was reported, the plan, test losses)"""
     first: list[float] = []
     found: dict[Point, float] = {}
     began = time.perf_counter()
@@ -74,7 +74,7 @@ def ours(problem: Network, config: DictConfig) -> tuple[float, float, str, dict[
         for _, rows in run_blocks(
             config, problem, list(blocks(wanted, (), plan.block)), Path(folder), plan.workers, tell
         ):
-            found |= {Point.of(row): row["train_loss"] for row in rows["points"]}
+            found |= {Point.of(row): row["test_loss"] for row in rows["points"]}
     return time.perf_counter() - began, min(first), f"{plan.workers} x {plan.block}", found
 
 

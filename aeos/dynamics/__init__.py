@@ -1,17 +1,24 @@
 """Processes, observers and the loop that moves them."""
 
+from aeos.dynamics.compare import Coordinates, Distances
+from aeos.dynamics.continuous_adam import ContinuousAdam
 from aeos.dynamics.discrete import Discrete
 from aeos.dynamics.observers import Moment, Watch, metrics
 from aeos.dynamics.process import Process, State
+from aeos.dynamics.scale_invariance import ScaleInvariance
 from aeos.dynamics.sharpness import Sharpness
 from aeos.dynamics.simulate import Memory, Recorder, Simulation
 
 __all__ = [
+    "ContinuousAdam",
+    "Coordinates",
     "Discrete",
+    "Distances",
     "Memory",
     "Moment",
     "Process",
     "Recorder",
+    "ScaleInvariance",
     "Sharpness",
     "Simulation",
     "State",

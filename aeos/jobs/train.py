@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 from aeos.dynamics import Discrete, Simulation, Watch, metrics
 from aeos.jobs.edge import judge, sharpness_watches
 from aeos.jobs.progress import progress
+from aeos.jobs.scale_invariance import scale_invariance_watches
 from aeos.jobs.threads import use_threads
 from aeos.optimizers import build_rule, build_schedule
 from aeos.problems.build import build_problem, check_batch_size
@@ -23,6 +24,7 @@ def run(config: DictConfig, folder: RunFolder) -> None:
     rule, schedule = build_rule(config.optimizer), build_schedule(config.schedule, config.steps)
     process = Discrete(problem, rule, batches, schedule, name=config.optimizer.name, graph=config.sharpness.every)
     watches = [Watch("metrics", config.every, metrics), *sharpness_watches(config, problem, rule)]
+    watches += scale_invariance_watches(config, problem, rule)
     start = problem.init(config.seed)
     with (
         use_threads(config, folder, problem, process.batch(0)) as threads,

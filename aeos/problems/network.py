@@ -193,7 +193,7 @@ class Network(Problem):
 
     def scale_invariant(self) -> dict[str, slice]:
         """Those that modules know of: `blocks.0.attention.query.weight[1]`, the rows of its second head."""
-        found = {}
+        found: dict[str, slice] = {}
         for where, module in self.model.named_modules():
             for parameter, parts in getattr(module, "scale_invariant", dict)().items():
                 span, shape = self.layout[f"{where}.{parameter}"]

@@ -111,6 +111,33 @@ COORDINATES = (
     Column("value", float, "θ[index]"),
 )
 
+SCALE_INVARIANCE = (
+    Column("step", int, "optimizer steps taken, n"),
+    Column("process", str, "which process"),
+    Column("matrix", str, "which scale-invariant matrix W: a parameter and, in brackets, which of its equal parts"),
+    Column("squared_norm", float, "‖W‖²"),
+    Column("published", float, "‖W‖² by the published law, from ‖W₀‖² and the updates so far"),
+    Column("corrected", float, "the same with the momentum factor (1+γ)/(1−γ)"),
+    Column("squared_update", float, "‖u‖² of the step that led here, W' = (1−ηλ)W − ηu; empty at step 0"),
+    Column("inner", float, "⟨W, u⟩ of that step, W before it: what the laws leave out"),
+    Column("normalization_cosine", float, "cos(u, m), m the first moment: 1 where one number normalizes all of W"),
+    Column("angle", float, "∠(W₀, W), radians"),
+    Column("angle_error_true", float, "∠ between W and the direction dynamics steered by the true ‖W‖, radians"),
+    Column("angle_error_published", float, "the same with the published law's ‖W‖"),
+    Column("angle_error_corrected", float, "the same with the corrected law's"),
+    Column("rotation", float, "∠ between W before and after the step that led here, radians"),
+    Column("implied_rotation", float, "√(2ηλ)·‖u_⊥‖/√EMA(‖u‖²), what the implied second stage says; empty for λ = 0"),
+    Column("corrected_rotation", float, "the same divided by √((1+γ)/(1−γ))"),
+)
+
+ALIGNMENTS = (
+    Column("step", int, "optimizer steps taken, n"),
+    Column("process", str, "which process"),
+    Column("matrix", str, "which scale-invariant matrix"),
+    Column("lag", int, "how many steps earlier the gradient was used"),
+    Column("cosine", float, "cos(W_n, g_{n−lag}): 0 at lag 0"),
+)
+
 TABLES = {
     "metrics": METRICS,
     "sharpness": SHARPNESS,
@@ -119,4 +146,6 @@ TABLES = {
     "trajectories": TRAJECTORIES,
     "distances": DISTANCES,
     "coordinates": COORDINATES,
+    "scale_invariance": SCALE_INVARIANCE,
+    "alignments": ALIGNMENTS,
 }

@@ -101,6 +101,17 @@ def equilibrium_rotation(lr: ArrayLike, weight_decay: ArrayLike, gamma: ArrayLik
     return np.sqrt(2 * np.asarray(lr, dtype=float) * np.asarray(weight_decay, dtype=float) / momentum_factor(gamma))
 
 
+def gradient_cosine(lag: ArrayLike, size: ArrayLike, norm: ArrayLike, lr: ArrayLike, gamma: ArrayLike) -> Number:
+    """cos(Wₙ, gₙ₋ₗ) = −η(1 − γˡ)√d/‖W‖,  l the lag, d the number of W's entries
+
+    What the steps since then have moved W against g: 0 only at lag 0, and what the published formulas leave out. For
+    gradients that do not correlate, at a norm of W that changes little meanwhile, under one v for all of W. Shape of
+    the broadcast arguments. Derived.
+    """
+    lag, gamma = np.asarray(lag, dtype=float), np.asarray(gamma, dtype=float)
+    return -np.asarray(lr, dtype=float) * (1 - gamma**lag) * np.sqrt(size) / np.asarray(norm, dtype=float)
+
+
 def rotate(direction: ArrayLike, update: ArrayLike, norm: ArrayLike, lr: float) -> np.ndarray:
     """D ← normalize(D − (η/r)(u − ⟨u, D⟩D))
 
