@@ -19,10 +19,10 @@ def labels(runs: Sequence[Run]) -> list[str]:
     A group whose choice differs is called by its name; its settings are named only where runs of one choice differ.
     """
     configs = [{"job": run.job, **_identity(run.config)} for run in runs]
-    groups = _groups(configs)
-    short = _short_names(configs)
+    groups, short = _groups(configs), _short_names(configs)
+    differing = _differing(configs, groups)
     return [
-        ", ".join(_parts(config, configs, groups, short)) or _plain(run)
+        ", ".join(_parts(config, groups, short, differing)) or _plain(run)
         for run, config in zip(runs, configs, strict=True)
     ]
 
@@ -38,10 +38,9 @@ def _identity(config: dict[str, Any]) -> Flat:
     return {key: value for key, value in flatten(config).items() if key not in NOT_IDENTITY | {"seed"}}
 
 
-def _groups(configs: Sequence[Flat]) -> list[str]:
-    """Groups with a choice, in the order of the settings: optimizer, where optimizer.name is a setting."""
-    names = (key for config in configs for key in config if key.endswith(".name"))
-    return list(dict.fromkeys(name.removesuffix(".name") for name in names))
+def _groups(configs: Sequence[Flat]) -> set[str]:
+    """Groups with a choice: optimizer, where optimizer.name is a setting."""
+    return {key.removesuffix(".name") for config in configs for key in config if key.endswith(".name")}
 
 
 def _short_names(configs: Sequence[Flat]) -> dict[str, str]:
@@ -51,27 +50,34 @@ def _short_names(configs: Sequence[Flat]) -> dict[str, str]:
     return {key: word if last.count(word) == 1 else key for key, word in zip(keys, last, strict=False)}
 
 
-def _differs(key: str, configs: Sequence[Flat]) -> bool:
-    return len({repr(config.get(key, ABSENT)) for config in configs}) > 1
+def _differing(configs: Sequence[Flat], groups: set[str]) -> set[tuple[str, Any]]:
+    """(key, choice) where the key differs among the runs of that choice; the choice is None outside of groups."""
+    values: dict[tuple[str, Any], set[str]] = {}
+    for key in dict.fromkeys(key for config in configs for key in config):
+        for config in configs:
+            values.setdefault((key, _choice(key, config, groups)), set()).add(repr(config.get(key, ABSENT)))
+    return {place for place, several in values.items() if len(several) > 1}
 
 
-def _parts(config: Flat, configs: Sequence[Flat], groups: Sequence[str], short: dict[str, str]) -> list[str]:
+def _choice(key: str, config: Flat, groups: set[str]) -> Any:
+    """What this run chose of the group that the key is a setting of: adam, for optimizer.lr."""
+    group, _, name = key.rpartition(".")
+    return config.get(f"{group}.name") if group in groups and name != "name" else None
+
+
+def _parts(config: Flat, groups: set[str], short: dict[str, str], differing: set[tuple[str, Any]]) -> list[str]:
     parts: list[str] = []
     without: list[str] = []
-    keys = dict.fromkeys(key for other in configs for key in other)
-    for key in keys:
-        group = key.rpartition(".")[0] or key
+    for key in short:
+        group = key.removesuffix(".name")
+        if key in groups or (key, _choice(key, config, groups)) not in differing:
+            continue
         if group not in groups:
-            if _differs(key, configs):
-                parts.append(f"{short[key]}={_text(config.get(key))}")
-        elif key == f"{group}.name":
-            if _differs(key, configs):
-                choice = config.get(key)
-                (parts if choice else without).append(str(choice) if choice else f"no {group}")
-        elif key != group:
-            alike = [other for other in configs if other.get(f"{group}.name") == config.get(f"{group}.name")]
-            if _differs(key, alike):
-                parts.append(f"{short[key]}={_text(config.get(key))}")
+            parts.append(f"{short[key]}={_text(config.get(key))}")
+        elif config.get(key):
+            parts.append(str(config[key]))
+        else:
+            without.append(f"no {group}")
     return parts or without
 
 

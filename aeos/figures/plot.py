@@ -19,9 +19,9 @@ def plot(words: Sequence[str], out: Path | None, root: Path) -> list[Path]:
 
     A word is a figure, a run's folder, a run's name under `root`, or a folder of runs. Figures alone are drawn from the
     finished runs under `root` that they ask for; runs alone appear together in every figure that their tables allow;
-    with both, those figures show those runs. Files go to `out`, else to the run's own `figures/`, else, for several
-    runs, to `root/figures/`. Raises BadInput when a word is neither, runs are missing or empty, or the folder cannot be
-    written.
+    with both, those figures show those runs. A figure of theory needs no runs, and shows none. Files go to `out`, else
+    to the run's own `figures/`, else, for several runs or for none, to `root/figures/`. Raises BadInput when a word is
+    neither, runs are missing or empty, or the folder cannot be written.
     """
     if not words:
         raise BadInput("plot what? Give run folders, or figures by name: `aeos list` shows both")
@@ -30,10 +30,10 @@ def plot(words: Sequence[str], out: Path | None, root: Path) -> list[Path]:
     found = [run for word in words if word not in known for run in _runs(word, root, known)]
     runs = list({run.path.resolve(): run for run in found}.values())
     if not runs:
-        here = [run for run in find(root) if run.finished]
+        here = [run for run in find(root) if run.finished] if any(figure.job for figure in chosen) else []
         jobs = [(figure, _asked(figure, here, root)) for figure in chosen]
     elif chosen:
-        jobs = [(figure, runs) for figure in chosen]
+        jobs = [(figure, runs if figure.job else []) for figure in chosen]
     else:
         jobs = _allowed(known, runs)
     return [file for figure, shown in jobs for file in _write(figure, shown, _stem(figure, shown, out, root))]
@@ -65,7 +65,7 @@ def _asked(figure: FigureConfig, here: Sequence[Run], root: Path) -> list[Run]:
 def _allowed(known: dict[str, FigureConfig], runs: Sequence[Run]) -> list[tuple[FigureConfig, list[Run]]]:
     """Every figure with those runs that it can show: the ones it asks for, or all if it asks for none."""
     allowed = []
-    for figure in known.values():
+    for figure in (figure for figure in known.values() if figure.job):
         tables = set(load_draw(figure.name).TABLES)
         able = [run for run in runs if tables <= set(run.tables)]
         shown, missing = select(figure, able) if any(figure.overrides) else (able, [])
@@ -78,6 +78,8 @@ def _allowed(known: dict[str, FigureConfig], runs: Sequence[Run]) -> list[tuple[
 
 
 def _stem(figure: FigureConfig, runs: Sequence[Run], out: Path | None, root: Path) -> Path:
+    if not runs:
+        return (out or root / "figures") / figure.name
     if len(runs) == 1:
         return (out or runs[0].path / "figures") / figure.name
     names = "\n".join(f"{run.job}/{run.name}" for run in runs)

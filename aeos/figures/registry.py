@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import yaml
@@ -21,11 +23,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FigureConfig:
-    """conf/figure/<name>.yaml. `overrides`: one list of words a run; `module` edge.zoom is figures/edge/zoom.py."""
+    """conf/figure/<name>.yaml. `module` edge.zoom is figures/edge/zoom.py.
+
+    `overrides`: one list of words a run; a list with words such as seed=0,1,2 stands for all their combinations, and is
+    one multirun. `job` null, without overrides: a figure of theory alone.
+    """
 
     name: str
     title: str
-    job: str
+    job: str | None
     overrides: tuple[tuple[str, ...], ...]
     caption: str
     paper: str | None  # arXiv id
@@ -34,8 +40,9 @@ class FigureConfig:
 
     @property
     def commands(self) -> list[str]:
-        """The command lines that make its runs, in order."""
-        return [shlex.join(["aeos", self.job.replace("_", "-"), *words]) for words in self.overrides]
+        """The command lines that make its runs: one a list of overrides, in order."""
+        start = ["aeos", (self.job or "").replace("_", "-")]
+        return [shlex.join(start + ["-m"] * (len(each_run(words)) > 1) + [*words]) for words in self.overrides]
 
 
 class Drawing(Protocol):
@@ -50,16 +57,15 @@ class Drawing(Protocol):
 
 def figures() -> dict[str, FigureConfig]:
     """Every figure by its name, in alphabetical order."""
-    files = sorted((conf_dir() / "figure").glob("*.yaml"))
-    return {file.stem: _config(file.stem, yaml.safe_load(file.read_text(encoding="utf-8"))) for file in files}
+    return {name: _read(file) for name, file in _files().items()}
 
 
 def figure(name: str) -> FigureConfig:
     """Raises BadInput, with the closest names, when there is no such figure."""
-    known = figures()
+    known = _files()
     if name not in known:
         raise BadInput(f"figure {name}: no such figure (`aeos list` shows them all){suggest(name, known, most=3)}")
-    return known[name]
+    return _read(known[name])
 
 
 def load_draw(name: str) -> Drawing:
@@ -67,7 +73,33 @@ def load_draw(name: str) -> Drawing:
     return cast(Drawing, importlib.import_module(f"aeos.figures.{figure(name).module}"))
 
 
+def each_run(words: Sequence[str]) -> list[tuple[str, ...]]:
+    """["k=1,2", "x=[3,4]"] → [("k=1", "x=[3,4]"), ("k=2", "x=[3,4]")]: the words of each run, in Hydra's order."""
+    split = [word.partition("=") for word in words]
+    return list(itertools.product(*([f"{key}{sign}{one}" for one in _values(text)] for key, sign, text in split)))
+
+
+def _values(text: str) -> list[str]:
+    """Parted at the commas that no bracket encloses."""
+    parts, depth = [""], 0
+    for letter in text:
+        depth += (letter in "[{(") - (letter in ")}]")
+        if letter == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
+
+
+def _files() -> dict[str, Path]:
+    return {file.stem: file for file in sorted((conf_dir() / "figure").glob("*.yaml"))}
+
+
+def _read(file: Path) -> FigureConfig:
+    return _config(file.stem, yaml.safe_load(file.read_text(encoding="utf-8")))
+
+
 def _config(name: str, content: dict[str, Any]) -> FigureConfig:
-    overrides = content.pop("overrides") or [[]]
-    runs = [overrides] if isinstance(overrides[0], str) else overrides
-    return FigureConfig(name=name, overrides=tuple(map(tuple, runs)), **content)
+    overrides = content.pop("overrides") or ([[]] if content["job"] else [])
+    lists = [overrides] if overrides and isinstance(overrides[0], str) else overrides
+    return FigureConfig(name=name, overrides=tuple(map(tuple, lists)), **content)

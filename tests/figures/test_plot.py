@@ -134,6 +134,21 @@ def test_bad_words_are_explained(make_run: Make, root: Path, tmp_path: Path, wor
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_figure_of_theory_alone_needs_no_runs_and_shows_none(
+    make_run: Make, root: Path, monkeypatch: pytest.MonkeyPatch, light: SimpleNamespace
+) -> None:
+    known = {**ONE, "theory": FigureConfig("theory", "T", None, (), "", None, None, "theory")}
+    monkeypatch.setattr(module, "figures", lambda: known)
+    light.made.append(Claim("slope", 1.0, 1.01, 0.1))
+    monkeypatch.setattr(module, "find", lambda root: pytest.fail("looked for runs"))
+    alone = [root / "figures" / f"theory.{kind}" for kind in [*KINDS, "claims.csv"]]
+    assert plot(["theory"], None, root) == alone
+    run = make_run("adam-0", decay())
+    assert {file.stem.partition(".")[0] for file in plot(["adam-0"], None, root)} == {"training"}
+    beside = [run.path / "figures" / f"training.{kind}" for kind in [*KINDS, "claims.csv"]]
+    assert plot(["theory", "training", "adam-0"], None, root) == alone + beside
+
+
 def test_no_runs_at_all(root: Path) -> None:
     with pytest.raises(BadInput, match=r"needs runs that are not under .*; make them: aeos train$"):
         plot(["training"], None, root)
