@@ -34,9 +34,13 @@ from aeos.problems.models.build import seeded
 from aeos.problems.network import Network
 from aeos.problems.sampling import Batches
 
-CASES = {  # overrides, steps
-    "mlp": (["data=digits", "model=mlp", "model.width=64", "model.depth=1", "batch_size=128"], 2000),
-    "transformer": (["data=text", "model=transformer", "model.width=64", "batch_size=16", "data.test=32"], 100),
+CASES = {  # overrides, steps: our default MLP on its default minibatches, a wider one on larger ones, a transformer
+    "mlp": (["data=digits", "model=mlp", "batch_size=64"], 2000),
+    "wide_mlp": (["data=digits", "model=mlp", "model.width=64", "model.depth=1", "batch_size=128"], 2000),
+    "transformer": (
+        ["data=text", "model=transformer", "model.width=64", "batch_size=16", "data.n=160", "data.test=32"],
+        100,
+    ),
 }
 SHARED = ["problem=network", "dtype=float32", "optimizer=adam", "curve=section", "optimizer.lr=1e-3"]
 
@@ -47,7 +51,9 @@ def plain(problem: Network, config: DictConfig, point: Point) -> float:
     model = seeded(problem.make, point.seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.optimizer.lr, betas=(point.gamma, point.beta))
     batches = Batches(problem.size, config.batch_size, point.seed)
-    losses = []
+    losses = [
+        problem.metrics(torch.cat([parameter.detach().flatten() for parameter in model.parameters()]))["test_loss"]
+    ]
     for step in range(config.steps):
         index = batches.indices(step)
         optimizer.zero_grad()

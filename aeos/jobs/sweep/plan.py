@@ -11,10 +11,11 @@ from omegaconf import DictConfig
 
 from aeos.jobs.sweep.block import member_process
 from aeos.jobs.sweep.points import Point
+from aeos.jobs.sweep.workers import start_method
 from aeos.problems.base import Problem
 
 WORTH_GROUPING = 5e-3  # seconds a step from which on members gain nothing from being moved together; measured
-WORTH_WORKERS = 12.0  # seconds of work from which on starting further processes pays
+WORTH_WORKERS = {"fork": 2.0, "spawn": 12.0}  # seconds of work from which on starting further processes pays
 LOOK = 0.15  # seconds that measuring one block may take, its first step aside
 GAIN = 0.95  # a larger block must cost a point at most this share of what a smaller one does
 
@@ -34,7 +35,9 @@ def make_plan(config: DictConfig, problem: Problem, left: Sequence[Point], begun
     if block is None or config.workers is None:
         block, seconds = _measured(config, problem, left, workers, block)
         if config.workers is None:
-            workers = cores if cores > 1 and seconds * config.steps * len(left) > WORTH_WORKERS else 0
+            workers = (
+                cores if cores > 1 and seconds * config.steps * len(left) > WORTH_WORKERS[start_method(config)] else 0
+            )
     return Plan(block, min(workers, -(-len(left) // block)))
 
 

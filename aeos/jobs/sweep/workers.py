@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -41,9 +42,12 @@ def run_blocks(
         for number, block in enumerate(blocks):
             yield block, run_block(config, problem, block, folder, partial(tell, number))
         return
-    context = multiprocessing.get_context("spawn")
+    method = start_method(config)
+    context = multiprocessing.get_context(method)
     steps = context.SimpleQueue()
-    pool = ProcessPoolExecutor(workers, context, partial(_begin, OmegaConf.to_container(config), folder, steps))
+    inherited = problem if method == "fork" else None
+    begin = partial(_begin, OmegaConf.to_container(config), inherited, folder, steps)
+    pool = ProcessPoolExecutor(workers, context, begin)
     waiting: dict[Future[Rows], list[Point]] = {}
     try:
         with _deaf():
@@ -64,6 +68,12 @@ def run_blocks(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+def start_method(config: DictConfig) -> str:
+    """fork costs nothing, but what it makes can use neither an accelerator nor further threads; spawn takes seconds."""
+    alone = (config.threads or 1) == 1 and not torch.accelerator.is_available()
+    return "fork" if sys.platform == "linux" and alone else "spawn"
+
+
 @contextmanager
 def _deaf() -> Iterator[None]:
     """Processes started here never hear Ctrl-C: the one that started them does, and ends them."""
@@ -77,12 +87,12 @@ def _deaf() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _begin(content: Any, folder: Path, steps: Any) -> None:
+def _begin(content: Any, problem: Problem | None, folder: Path, steps: Any) -> None:
     """Make this process a worker: one thread, its own problem, gone when the process that started it is gone."""
     threading.Thread(target=_follow_parent, daemon=True).start()
     config = OmegaConf.create(content)
     torch.set_num_threads(config.threads or 1)
-    _here.update(config=config, folder=folder, steps=steps, problem=build_problem(config))
+    _here.update(config=config, folder=folder, steps=steps, problem=problem or build_problem(config))
 
 
 def _follow_parent() -> None:
