@@ -13,12 +13,11 @@ from omegaconf import DictConfig
 from aeos.dynamics import ContinuousAdam, Coordinates, Discrete, Distances, Process, Simulation, Watch, metrics
 from aeos.dynamics.compare import some_that_move
 from aeos.dynamics.observers import Observer
+from aeos.jobs.optimizer import build_optimizer
 from aeos.jobs.progress import progress
 from aeos.jobs.threads import use_threads
 from aeos.jobs.train import sentence
-from aeos.optimizers import build_rule, build_schedule
-from aeos.problems.build import build_problem, check_batch_size
-from aeos.problems.sampling import Batches
+from aeos.problems.build import build_problem
 from aeos.results.folder import RunFolder
 from aeos.results.summary import summarize
 
@@ -36,10 +35,7 @@ MODELS: dict[str, Callable[[Discrete, DictConfig], Process]] = {
 def run(config: DictConfig, folder: RunFolder) -> None:
     """Move them together and leave metrics.csv, distances.csv, coordinates.csv, a checkpoint and a summary."""
     problem = build_problem(config)
-    check_batch_size(problem, config.batch_size)
-    batches = Batches(problem.size, config.batch_size, config.seed) if config.batch_size else None
-    rule, schedule = build_rule(config.optimizer), build_schedule(config.schedule, config.steps)
-    optimizer = Discrete(problem, rule, batches, schedule, name=config.optimizer.name)
+    optimizer = build_optimizer(config, problem)
     flows = [MODELS[name](optimizer, config) for name in config.flows]
     start = problem.init(config.seed)
     with (

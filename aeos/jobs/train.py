@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from omegaconf import DictConfig
 
-from aeos.dynamics import Discrete, Simulation, Watch, metrics
+from aeos.dynamics import Simulation, Watch, metrics
 from aeos.jobs.edge import judge, sharpness_watches
+from aeos.jobs.optimizer import build_optimizer
 from aeos.jobs.progress import progress
 from aeos.jobs.scale_invariance import scale_invariance_watches
 from aeos.jobs.threads import use_threads
-from aeos.optimizers import build_rule, build_schedule
-from aeos.problems.build import build_problem, check_batch_size
-from aeos.problems.sampling import Batches
+from aeos.problems.build import build_problem
 from aeos.results.folder import RunFolder
 from aeos.results.summary import summarize
 
@@ -19,12 +18,9 @@ from aeos.results.summary import summarize
 def run(config: DictConfig, folder: RunFolder) -> None:
     """Train, or continue to, and leave metrics.csv, a checkpoint and a summary in the run folder."""
     problem = build_problem(config)
-    check_batch_size(problem, config.batch_size)
-    batches = Batches(problem.size, config.batch_size, config.seed) if config.batch_size else None
-    rule, schedule = build_rule(config.optimizer), build_schedule(config.schedule, config.steps)
-    process = Discrete(problem, rule, batches, schedule, name=config.optimizer.name, graph=config.sharpness.every)
-    watches = [Watch("metrics", config.every, metrics), *sharpness_watches(config, problem, rule)]
-    watches += scale_invariance_watches(config, problem, rule)
+    process = build_optimizer(config, problem, graph=config.sharpness.every)
+    watches = [Watch("metrics", config.every, metrics), *sharpness_watches(config, problem, process.rule)]
+    watches += scale_invariance_watches(config, problem, process.rule)
     start = problem.init(config.seed)
     with (
         use_threads(config, folder, problem, process.batch(0)) as threads,

@@ -127,7 +127,7 @@ CASES = {  # the words after `aeos`, and what the line must name
     "sweep-stability optimizer=gd": "beta1",
     "sweep-stability optimizer=kadam optimizer.stages=[[0.9,0.99]]": "optimizer.stages",
     "sweep-stability curve=spiral": "normal",
-    "sweep-stability curve=null": "curve",
+    "sweep-stability curve=null": "config group",
     "sweep-stability curve.points=0": "curve.points",
     "sweep-stability curve.points=1": "points=1",
     "sweep-stability curve.gamma=1": "curve.gamma",
