@@ -18,7 +18,8 @@ def figure_lines() -> Iterator[str]:
     from aeos.figures.registry import figures
 
     for name, figure in figures().items():
-        source = f" (arXiv {figure.paper}, Fig. {figure.number})" if figure.paper else ""
+        number = f", Fig. {figure.number}" if figure.number else ""
+        source = f" (arXiv {figure.paper}{number})" if figure.paper else ""
         yield f"{name}: {figure.title}{source}"
 
 

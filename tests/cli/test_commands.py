@@ -194,3 +194,11 @@ def test_every_choice_of_every_group_composes(name: str, aeos: Callable[..., Sai
         for choice in choices:
             said = aeos(name.replace("_", "-"), f"{group}={choice}", "--cfg", "job")
             assert said.code == 0, said.err
+
+
+def test_figures_are_listed_with_their_papers(aeos: Callable[..., Said]) -> None:
+    said = aeos("plot", "--list")
+    lines = dict(line.split(": ", 1) for line in said.out.splitlines())
+    assert lines["max_update_slope"].endswith("(arXiv 2411.05746, Fig. 3)")
+    assert lines["kadam_strategies"].endswith("(arXiv 2411.05746)")
+    assert "(" not in lines["training"]
