@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import closing
 
 from omegaconf import DictConfig
 
@@ -52,8 +53,11 @@ def _compute(
     config: DictConfig, problem: Problem, folder: RunFolder, kept: Kept, todo: Sequence[list[Point]], plan: Plan
 ) -> None:
     place = folder.path / "blocks"
-    with progress_of_blocks(folder.path.name, todo, config.steps) as tell:
-        for block, rows in run_blocks(config, problem, todo, place, plan.workers, tell):
+    with (
+        progress_of_blocks(folder.path.name, todo, config.steps) as tell,
+        closing(run_blocks(config, problem, todo, place, plan.workers, tell)) as ended,  # workers end whatever happens
+    ):
+        for block, rows in ended:
             kept.add(rows)
             log.info("computed %s", "; ".join(f"beta={b!r} gamma={g!r} seed={s}" for b, g, s in block))
             forget(place, block)

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -33,7 +33,7 @@ _here: dict[str, Any] = {}  # what a worker process was started with
 
 def run_blocks(
     config: DictConfig, problem: Problem, blocks: Sequence[list[Point]], folder: Path, workers: int, tell: Tell
-) -> Iterator[tuple[list[Point], Rows]]:
+) -> Generator[tuple[list[Point], Rows], None, None]:
     """Each block with its rows, in the order in which they end. `workers` processes of one thread, 0: this one.
 
     Raises BadInput as `run_block` does, and when a worker was killed.
