@@ -119,6 +119,25 @@ def flow_compare(overrides: Overrides = None) -> None:
     launch("flow_compare", overrides or [])
 
 
+@app.command(
+    "sde-compare",
+    context_settings=HYDRA,
+    epilog=_help(
+        "sde_compare",
+        "aeos sde-compare optimizer=signsgd paths=2000 dtype=float64",
+        "aeos sde-compare problem=saddle optimizer=rmsprop optimizer.bias_correction=false steps=3000",
+        "aeos sde-compare problem=deep noise=0.01 paths=8 start=zero steps=400",
+        r"aeos sde-compare sdes=\[new,lagged,noisy] burn_in=50 substeps=4 optimizer.weight_decay=4",
+        "aeos sde-compare -m optimizer=adamw optimizer.weight_decay=4 kappa=1,2 kappa_decay=true,false",
+    ),
+)
+def sde_compare(overrides: Overrides = None) -> None:
+    """Run many seeds of an optimizer beside its stochastic differential equations: moments.csv, gaps.csv, a verdict."""
+    from aeos.launch import launch
+
+    launch("sde_compare", overrides or [])
+
+
 @app.command()
 def plot(
     runs: Annotated[

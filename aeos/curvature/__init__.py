@@ -7,6 +7,7 @@ from aeos.curvature.eigenpairs import Eigenpairs, lanczos, top_eigenpairs
 from aeos.curvature.estimate import Estimate
 from aeos.curvature.hessian import Hessian, Operator, Preconditioned, hvp
 from aeos.curvature.krylov import NotFinite
+from aeos.curvature.noise import diagonal_covariance
 from aeos.curvature.third import third_derivative, third_derivatives
 from aeos.curvature.tracker import SharpnessTracker
 
@@ -24,6 +25,7 @@ __all__ = [
     "batch_sharpness",
     "critical_sharpness",
     "critical_step",
+    "diagonal_covariance",
     "directional_sharpness",
     "hvp",
     "lanczos",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +25,7 @@ class Discrete:
     that continues from step k sees the same data as one that never stopped; so is the `noise` added to the gradient. On
     the full batch, every `graph`-th step takes its gradient from the graph of `hessian`: curvature measured there does
     not pay for it again. An ensemble is θ of shape (points, d) under a rule with hyperparameters (points, 1).
+    `memory`: what the rule remembers at the start in place of its zeros.
     """
 
     problem: Problem
@@ -34,10 +35,12 @@ class Discrete:
     name: str = "discrete"
     graph: int | None = None
     noise: GradientNoise | None = None
+    memory: Mapping[str, Tensor] | None = None
 
     def init(self, theta: Tensor) -> State:
         theta = theta.detach().clone()
-        return State(theta, memory=self.rule.init(theta))
+        given = {key: value.expand_as(theta).clone() for key, value in (self.memory or {}).items()}
+        return State(theta, memory=self.rule.init(theta) | given)
 
     def lr(self, step: int) -> Hyper:
         return self.rule.lr if self.schedule is None else self.schedule(step) * self.rule.lr

@@ -11,9 +11,14 @@ from aeos.problems.build import check_batch_size
 from aeos.problems.sampling import Batches
 
 
-def build_optimizer(config: DictConfig, problem: Problem, graph: int | None = None) -> Discrete:
-    """Rule, minibatches and schedule on the problem; `graph` as in Discrete. Raises BadInput where they do not fit."""
+def build_optimizer(
+    config: DictConfig, problem: Problem, graph: int | None = None, members: int | None = None
+) -> Discrete:
+    """Rule, minibatches and schedule on the problem; `graph` as in Discrete, `members` with minibatches of their own.
+
+    Raises BadInput where they do not fit.
+    """
     check_batch_size(problem, config.batch_size)
-    batches = Batches(problem.size, config.batch_size, config.seed) if config.batch_size else None
+    batches = Batches(problem.size, config.batch_size, config.seed, members) if config.batch_size else None
     rule, schedule = build_rule(config.optimizer), build_schedule(config.schedule, config.steps)
     return Discrete(problem, rule, batches, schedule, name=config.optimizer.name, graph=graph)

@@ -35,9 +35,10 @@ class WarmupCosine:
 
 @dataclass(frozen=True)
 class Power:
-    """(1 + k)^(−p), k = 0 at the first step"""
+    """(1 + r·k)^(−p), r = rate, k = 0 at the first step"""
 
     p: float = 0.5
+    rate: float = 1.0
 
     def __call__(self, step: int) -> float:
-        return (1 + step) ** -self.p
+        return (1 + self.rate * step) ** -self.p

@@ -46,9 +46,12 @@ class Coordinates(Problem):
     def value(self, theta: Tensor, batch: Batch | None = None) -> Tensor:
         return self.loss(theta, batch)
 
+    def scores(self, theta: Tensor) -> dict[str, Tensor]:
+        return {"train_loss": self.loss(theta.detach()).double().cpu()}
+
     @abstractmethod
-    def gradient(self, theta: Tensor) -> Tensor:
-        """∇L, shape of θ."""
+    def gradient(self, theta: Tensor, out: Tensor | None = None) -> Tensor:
+        """∇L, shape of θ; written into `out`, if given, which must not be θ: then nothing is allocated."""
 
     def value_and_gradient(self, theta: Tensor, batch: Batch | None = None) -> tuple[Tensor, Tensor]:
         theta = theta.detach()
@@ -61,8 +64,8 @@ class Quadratic(Coordinates):
     def loss(self, theta: Tensor, batch: Batch | None = None) -> Tensor:
         return (self.spectrum * theta.square()).sum(-1) / 2
 
-    def gradient(self, theta: Tensor) -> Tensor:
-        return self.spectrum * theta
+    def gradient(self, theta: Tensor, out: Tensor | None = None) -> Tensor:
+        return torch.mul(self.spectrum, theta, out=out)
 
 
 class Saddle(Coordinates):
@@ -88,8 +91,8 @@ class Saddle(Coordinates):
         square = theta.square()
         return (square * (self.spectrum / 2 + theta * (self.quartic / 4 * theta - self.cubic / 3))).sum(-1)
 
-    def gradient(self, theta: Tensor) -> Tensor:
-        return theta * (self.spectrum + theta * (self.quartic * theta - self.cubic))
+    def gradient(self, theta: Tensor, out: Tensor | None = None) -> Tensor:
+        return torch.mul(theta, self.quartic, out=out).sub_(self.cubic).mul_(theta).add_(self.spectrum).mul_(theta)
 
 
 class Teacher(Problem):
@@ -129,4 +132,4 @@ class Teacher(Problem):
         return (hidden @ w3 + b3 - batch.y).square().sum(-1).mean() / 2
 
     def batch(self, indices: Tensor) -> Batch:
-        return Batch(self.samples.x[indices], self.samples.y[indices])
+        return Batch(self.samples.x[indices], self.samples.y[indices], each=indices.ndim > 1)

@@ -9,16 +9,31 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from aeos.problems.moments import SPACE, Moments, per_sample
+
 
 @dataclass(frozen=True)
 class Batch:
-    """Samples a loss is averaged over; x and y share their first axis."""
+    """Samples a loss is averaged over; x and y share their first axis.
+
+    `each`: one batch for each member of an ensemble, x and y (members, b, …).
+    """
 
     x: Tensor
     y: Tensor
+    each: bool = False
 
     def __len__(self) -> int:
-        return len(self.x)
+        return self.x.shape[1 if self.each else 0]
+
+    def member(self, index: int) -> Batch:
+        """What one member is trained on: its own batch, or the one that all share."""
+        return Batch(self.x[index], self.y[index]) if self.each else self
+
+    def split(self, most: int) -> list[Batch]:
+        """Consecutive pieces of nearly equal length, none above `most`."""
+        count = -(-len(self) // most)
+        return [Batch(x, y) for x, y in zip(self.x.tensor_split(count), self.y.tensor_split(count), strict=True)]
 
 
 #: Builds (Lᵢ with its graph, the leaves that make up θ in order): a share of a loss, differentiable as often as it is.
@@ -28,11 +43,13 @@ Piece = Callable[[], tuple[Tensor, Sequence[Tensor]]]
 class Problem(ABC):
     """loss(θ, batch) → (), θ of shape (d,). `batch=None` is the full training set (the only choice where `size` is 0).
 
-    Attributes: `dim` d; `size` number of training samples, 0 for an analytic function; `device` and `dtype` of θ.
+    Attributes: `dim` d; `size` number of training samples, 0 for an analytic function; `chunk` how many of them are
+    taken at a time at most (None: no bound); `device` and `dtype` of θ.
     """
 
     dim: int
     size: int = 0
+    chunk: int | None = None
     device: torch.device
     dtype: torch.dtype
 
@@ -45,13 +62,15 @@ class Problem(ABC):
         """(): differentiable as often as the model is; works under torch.func transforms."""
 
     def batch(self, indices: Tensor) -> Batch:
-        """The training samples with these indices, shape (b,)."""
+        """The training samples with these indices, shape (b,); (members, b) gives each member its own batch."""
         raise ValueError("this problem has no samples")
 
     def value(self, theta: Tensor, batch: Batch | None = None) -> Tensor:
-        """(): the loss, or (points,) for an ensemble θ (points, d)."""
+        """(): the loss, or (points,) for an ensemble θ (points, d), each on its own batch where it has one."""
         if theta.ndim == 1:
             return self.loss(theta, batch)
+        if batch is not None and batch.each:
+            return torch.func.vmap(lambda one, x, y: self.loss(one, Batch(x, y)))(theta, batch.x, batch.y)
         return torch.func.vmap(lambda one: self.loss(one, batch))(theta)
 
     def value_and_gradient(self, theta: Tensor, batch: Batch | None = None) -> tuple[Tensor, Tensor]:
@@ -60,6 +79,20 @@ class Problem(ABC):
         value = self.value(theta, batch)
         (gradient,) = torch.autograd.grad(value.sum(), theta)
         return value.detach(), gradient
+
+    def gradient_moments(self, theta: Tensor, samples: Tensor | None = None) -> Moments:
+        """L, ∇L and E_n[g_n²] over all training samples, or those with these indices (n,); θ (d,) or (points, d)
+
+        From single samples' gradients; a loss that is not the mean of its samples' own has none (Network: BadInput).
+        """
+        if theta.ndim > 1:
+            return Moments.stacked(self.gradient_moments(one, samples) for one in theta)
+        batch = self.batch(torch.arange(self.size) if samples is None else samples)
+        most = max(1, SPACE // (self.dim * theta.element_size()))
+        return Moments.pooled(
+            (len(piece) / len(batch), per_sample(lambda at, x, y: self.loss(at, Batch(x, y)), theta, piece.x, piece.y))
+            for piece in batch.split(min(most, self.chunk or most))
+        )
 
     def pieces(self, theta: Tensor, batch: Batch | None = None) -> list[tuple[float, Piece]]:
         """(wᵢ, build Lᵢ) with Σ wᵢLᵢ = L at one θ (d,): one, or as many as keep memory small; they share θ's memory."""

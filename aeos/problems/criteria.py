@@ -18,11 +18,12 @@ def cross_entropy(outputs: Tensor, y: Tensor) -> Tensor:
 
 def squared_error(outputs: Tensor, y: Tensor) -> Tensor:
     """½ Σ_c (f_c − 1[c = y])², the mean over counted labels: ()"""
-    if y.ndim > 1:
-        counted = (y >= 0).flatten()
-        outputs, y = outputs.flatten(0, -2)[counted], y.flatten()[counted]
-    target = torch.zeros(outputs.shape, dtype=outputs.dtype, device=y.device).scatter_(1, y[:, None], 1.0)
-    return functional.mse_loss(outputs, target, reduction="sum") / (2 * len(y))
+    target = (y[..., None] == torch.arange(outputs.shape[-1], device=y.device)).to(outputs.dtype)
+    if y.ndim == 1:
+        return functional.mse_loss(outputs, target, reduction="sum") / (2 * len(y))
+    counted = y >= 0
+    error = torch.where(counted[..., None], outputs - target, 0.0)
+    return error.square().sum() / (2 * counted.sum())
 
 
 CRITERIA: dict[str, Criterion] = {"ce": cross_entropy, "mse": squared_error}

@@ -10,11 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from aeos.errors import BadInput
 from aeos.problems.base import Batch, Piece, Problem
 from aeos.problems.criteria import Criterion
 from aeos.problems.data.dataset import Dataset
 from aeos.problems.models.build import seeded
+from aeos.problems.models.mlp import MLP
 from aeos.problems.models.parts import BatchNorm, population_statistics
+from aeos.problems.moments import Moments, layerwise
 
 POOLED = 1000  # samples a pass at most when batch norms collect their statistics
 
@@ -75,11 +78,13 @@ class Network(Problem):
         return torch.cat(parts).to(self.device, self.dtype)
 
     def batch(self, indices: Tensor) -> Batch:
-        indices = indices.to(self.device)
-        return Batch(self.train.x.index_select(0, indices), self.train.y.index_select(0, indices))
+        flat = indices.to(self.device).flatten()
+        x, y = (part.index_select(0, flat).unflatten(0, indices.shape) for part in (self.train.x, self.train.y))
+        return Batch(x, y, each=indices.ndim > 1)
 
     def _views(self, theta: Tensor) -> list[Tensor]:
-        return [part.view(shape) for part, shape in zip(theta.split(self._sizes), self._shapes, strict=True)]
+        split = theta.split(self._sizes, -1)
+        return [part.view(theta.shape[:-1] + shape) for part, shape in zip(split, self._shapes, strict=True)]
 
     def _outputs(self, parts: Sequence[Tensor], x: Tensor) -> Tensor:
         for namespace, name, index in self._slots:
@@ -91,11 +96,14 @@ class Network(Problem):
         return self.criterion(self._outputs(self._views(theta), batch.x), batch.y)
 
     def value_and_gradient(self, theta: Tensor, batch: Batch | None = None) -> tuple[Tensor, Tensor]:
-        """(L, ∇L) as in the base class; one θ is differentiated at the parameters, which saves the way back to θ."""
+        """(L, ∇L) as in the base class; one θ is differentiated at the parameters, which saves the way back to θ.
+
+        Members whose batch alone is more than a chunk are taken one by one: together they would leave the caches.
+        """
         batch = self.train if batch is None else batch
-        if theta.ndim == 2 and len(theta) == 1:
-            value, gradient = self.value_and_gradient(theta[0], batch)
-            return value[None], gradient[None]
+        if theta.ndim == 2 and (len(theta) == 1 or len(batch) > (self.chunk or math.inf)):
+            found = [self.value_and_gradient(one, batch.member(index)) for index, one in enumerate(theta)]
+            return torch.stack([value for value, _ in found]), torch.stack([gradient for _, gradient in found])
         if theta.ndim == 2:
             return super().value_and_gradient(theta, batch)
         (weight, build), *others = self.pieces(theta, batch)
@@ -107,6 +115,24 @@ class Network(Problem):
             value += weight * part
             gradient += weight * slope
         return value, gradient
+
+    def gradient_moments(self, theta: Tensor, samples: Tensor | None = None) -> Moments:
+        """As in the base class, an MLP's in one pass. Raises BadInput where the loss is no mean of its samples' own."""
+        batch = self.train if samples is None else self.batch(samples)
+        if self.batch_statistics:
+            raise BadInput("model.norm=batch: samples have no gradients of their own; choose model.norm=group")
+        counted = (batch.y >= 0).reshape(len(batch), -1).sum(1)
+        if bool((counted != counted[0]).any()):
+            raise BadInput(f"data={self.data.name}: to be samples of one mean, all must count as many positions")
+        if not isinstance(self.model, MLP):
+            return super().gradient_moments(theta, samples)
+        parts = self._views(theta.view(-1, self.dim))
+        most = len(batch) if self.chunk is None else max(1, self.chunk // len(parts[0]))
+        found = Moments.pooled(
+            (len(piece) / len(batch), layerwise(parts, self.model.activation, self.criterion, piece.x, piece.y))
+            for piece in batch.split(most)
+        )
+        return found if theta.ndim > 1 else Moments(*(part[0] for part in found))
 
     def pieces(self, theta: Tensor, batch: Batch | None = None) -> list[tuple[float, Piece]]:
         batch = self.train if batch is None else batch
@@ -121,7 +147,7 @@ class Network(Problem):
             raise ValueError(
                 "a network with batch norms has no chunked loss: its statistics are those of the whole batch"
             )
-        chunks = split(batch, self.chunk)
+        chunks = batch.split(self.chunk)
         counts = [int((chunk.y >= 0).sum()) for chunk in chunks]
         return [(count / sum(counts), build(chunk)) for count, chunk in zip(counts, chunks, strict=True)]
 
@@ -158,7 +184,7 @@ class Network(Problem):
         parts = self._views(theta)
 
         def passes() -> None:
-            for piece in split(self.train, POOLED):
+            for piece in self.train.split(POOLED):
                 self._outputs(parts, piece.x)
 
         with population_statistics(self.model, passes):
@@ -167,7 +193,7 @@ class Network(Problem):
 
     @torch.no_grad()
     def scores(self, theta: Tensor) -> dict[str, Tensor]:
-        if self.batch_statistics or len(theta) == 1:
+        if self.batch_statistics or len(theta) == 1 or len(self.train) > self.evaluated:
             return super().scores(theta)
         found: dict[str, Tensor] = {}
         for name, samples in (("train", self.train), ("test", self.test)):
@@ -184,7 +210,7 @@ class Network(Problem):
     def _totals(self, parts: Sequence[Tensor], samples: Batch, members: int = 1) -> Tensor:
         """(3,), float64: Σ loss, how many are right, how many count; so many members share the memory of a pass."""
         total = torch.zeros(3, dtype=torch.float64, device=self.device)
-        for piece in split(samples, max(1, self.evaluated // members)):
+        for piece in samples.split(max(1, self.evaluated // members)):
             outputs = self._outputs(parts, piece.x)
             counted = (piece.y >= 0).sum()
             correct = (outputs.argmax(-1) == piece.y).sum()
@@ -204,29 +230,17 @@ class Network(Problem):
         return found
 
     def work(self, batch: Batch | None = None) -> float:
+        members, one = (len(batch.x), batch.member(0)) if batch is not None and batch.each else (1, batch)
         with FlopCounterMode(display=False) as counter, torch.no_grad():
-            self.loss(torch.zeros(self.dim, device=self.device, dtype=self.dtype), batch)
-        return float(counter.get_total_flops())
+            self.loss(torch.zeros(self.dim, device=self.device, dtype=self.dtype), one)
+        return members * float(counter.get_total_flops())
 
     def provenance(self) -> dict[str, object]:
-        data = self.data
-        return {
-            "data": data.name,
-            "train": len(self.train),
-            "test": len(self.test),
-            "classes": data.classes,
-            "digest": data.digest,
-            "parameters": self.dim,
-        }
+        data, sizes = self.data, {"train": len(self.train), "test": len(self.test)}
+        return {"data": data.name, **sizes, "classes": data.classes, "digest": data.digest, "parameters": self.dim}
 
 
 def _gradient(build: Piece) -> tuple[Tensor, Tensor]:
     value, leaves = build()
     slopes = torch.autograd.grad(value, leaves)
     return value.detach(), torch.cat([slope.reshape(-1) for slope in slopes])
-
-
-def split(batch: Batch, most: int) -> list[Batch]:
-    """Consecutive pieces of nearly equal length, none above `most`."""
-    count = -(-len(batch) // most)
-    return [Batch(x, y) for x, y in zip(batch.x.tensor_split(count), batch.y.tensor_split(count), strict=True)]

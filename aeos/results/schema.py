@@ -138,6 +138,49 @@ ALIGNMENTS = (
     Column("cosine", float, "cos(W_n, g_{n−lag}): 0 at lag 0"),
 )
 
+QUANTITY = Column(
+    "quantity",
+    str,
+    "train_loss and other scores; theta[i], theta[i]^2, v[i]: a parameter, its square, its second moment",
+)
+
+MOMENTS = (
+    Column("step", int, "optimizer steps of time"),
+    Column("process", str, "the optimizer, or one of its SDEs"),
+    QUANTITY,
+    Column("mean", float, "over paths"),
+    Column("error", float, "standard error of the mean"),
+    Column("variance", float, "over paths"),
+    Column("variance_error", float, "its standard error"),
+)
+
+GAPS = (
+    Column("step", int, "optimizer steps of time"),
+    Column("process", str, "which SDE"),
+    QUANTITY,
+    Column("gap", float, "mean of the SDE − mean of the optimizer"),
+    Column("error", float, "its standard error: the two are independent"),
+    Column("z", float, "gap/error; empty where the error is 0"),
+    Column("relative", float, "gap/|mean of the optimizer|; empty where that is 0"),
+)
+
+AVERAGES = (
+    Column("process", str, "the optimizer, or one of its SDEs"),
+    QUANTITY,
+    Column("mean", float, "over paths and over the observed steps from `from` on"),
+    Column("error", float, "its standard error, from one time average a path"),
+    Column("from", int, "the first step"),
+    Column("to", int, "the last"),
+)
+
+PATHS = (
+    Column("step", int, "optimizer steps of time"),
+    Column("process", str, "the optimizer, or one of its SDEs"),
+    Column("path", int, "which: 0, 1, …; some at every observation, all at the last"),
+    QUANTITY,
+    Column("value", float, "of that path"),
+)
+
 TABLES = {
     "metrics": METRICS,
     "sharpness": SHARPNESS,
@@ -148,4 +191,8 @@ TABLES = {
     "coordinates": COORDINATES,
     "scale_invariance": SCALE_INVARIANCE,
     "alignments": ALIGNMENTS,
+    "moments": MOMENTS,
+    "gaps": GAPS,
+    "averages": AVERAGES,
+    "paths": PATHS,
 }

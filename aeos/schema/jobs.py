@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from aeos.schema.fields import at_least, fraction, nonnegative, one_of, positive, setting
-
-
-def is_name(text: str) -> bool:
-    """Whether it can stand in a folder's name, on any system, and nowhere but there."""
-    return re.fullmatch(r"[a-zA-Z0-9][\w.+=-]*", text, re.ASCII) is not None
+from aeos.schema.job import Job
+from aeos.schema.sde import SdeCompare
 
 
 @dataclass
@@ -41,36 +37,6 @@ class ScaleInvariance:
 
     every: int | None = at_least(1, None, ", or null for never")
     lags: list[int] = at_least(0, [0, 1, 2, 5, 10, 20, 50, 100])
-
-
-@dataclass
-class Job:
-    """What every job shares."""
-
-    problem: Any = None
-    data: Any = None
-    model: Any = None
-    optimizer: Any = None
-    schedule: Any = None
-    seed: int = at_least(0, 0)
-    steps: int = at_least(0, 1000)
-    batch_size: int | None = at_least(1, None, ", or null for the full batch")
-    device: str = "cpu"
-    dtype: str = one_of(("float32", "float64"), "float32")
-    threads: int | None = at_least(1, None, ", or null to choose by the size of a step")
-    name: str | None = setting(None, is_name, "letters, digits and . _ + = -, a letter or digit first")
-    out: str = "outputs"
-    force: bool = False
-    checkpoint_seconds: float = positive(5.0)
-
-    @staticmethod
-    def relations(node: Any) -> Iterator[str]:
-        needed = ["problem", "optimizer", "schedule"]
-        if node.problem is not None and node.problem.name == "network":
-            needed += ["data", "model"]
-        for group in needed:
-            if node[group] is None:
-                yield f"{group}: needs a choice (`aeos list` shows them)"
 
 
 @dataclass
@@ -150,4 +116,10 @@ class SweepStability(Job):
             yield "optimizer.stages: would override beta1 and beta2, which the curve sets; leave it null"
 
 
-JOBS = {"train": Train, "sharpness": Sharpness, "flow_compare": FlowCompare, "sweep_stability": SweepStability}
+JOBS = {
+    "train": Train,
+    "sharpness": Sharpness,
+    "flow_compare": FlowCompare,
+    "sde_compare": SdeCompare,
+    "sweep_stability": SweepStability,
+}

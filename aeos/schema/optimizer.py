@@ -167,10 +167,11 @@ class WarmupCosine:
 
 @dataclass
 class Power:
-    """(1 + k)^(−p)"""
+    """(1 + rate·k)^(−p); rate = lr is (1 + t)^(−p) in the time t = lr·k of SDEs."""
 
     name: str = "power"
     p: float = nonnegative(0.5)
+    rate: float = positive(1.0)
 
 
 SCHEDULES = (Constant, WarmupCosine, Power)

@@ -10,6 +10,7 @@ from aeos.schema.fields import at_least, finite, fraction, one_of, positive, set
 
 ACTIVATIONS = ("tanh", "relu", "gelu", "silu", "elu", "softplus", "hardtanh", "identity")
 NORMS = ("none", "group", "batch")
+INITS = ("default", "he")
 
 
 def count(default: Any) -> Any:
@@ -152,7 +153,15 @@ DATA = (Digits, BreastCancer, Mnist5k, Mnist, FashionMnist, Cifar10, Text, Sorti
 
 # ── models ─────────────────────────────────────────────────────────────────────────────────────────
 @dataclass
-class MLP:
+class Model:
+    """What our own models have. `init` of linear layers and convolutions: torch's, or He's uniform one for ReLU."""
+
+    name: str = ""
+    init: str = one_of(INITS, "default")
+
+
+@dataclass
+class MLP(Model):
     name: str = "mlp"
     width: int = count(32)
     depth: int = at_least(0, 2)
@@ -160,7 +169,7 @@ class MLP:
 
 
 @dataclass
-class CNN:
+class CNN(Model):
     """Two 3×3 convolutions, each followed by the activation and 2×2 pooling; then one linear layer."""
 
     name: str = "cnn"
@@ -175,7 +184,7 @@ class CNN:
 
 
 @dataclass
-class ResNet:
+class ResNet(Model):
     """CIFAR-type residual network of depth 6n+2: three stages of n blocks with width, 2·width, 4·width channels."""
 
     name: str = "resnet"
@@ -186,7 +195,7 @@ class ResNet:
 
 
 @dataclass
-class Attention:
+class Attention(Model):
     """What both transformers have."""
 
     width: int = count(48)

@@ -51,6 +51,15 @@ def test_hand_gradients_are_autograds_for_one_and_for_many(problem: Coordinates)
     assert torch.equal(torch.func.vmap(problem.loss)(thetas), problem.value(thetas))
 
 
+@pytest.mark.parametrize("problem", TOYS, ids=lambda p: f"{type(p).__name__}{p.dim}")
+def test_a_gradient_is_written_where_it_shall_go(problem: Coordinates) -> None:
+    theta = draw(5, problem.dim)
+    before, out = theta.clone(), torch.full_like(theta, torch.nan)
+    assert problem.gradient(theta, out=out) is out
+    assert torch.equal(out, problem.gradient(theta))
+    assert torch.equal(theta, before)
+
+
 def test_starts() -> None:
     assert Quadratic([1.0, 2.0], [0.5]).init(3).tolist() == [0.5, 0.5]
     assert Saddle(start=[0.25, 1.0]).init(3).tolist() == [0.25, 1.0]
@@ -111,5 +120,8 @@ def test_teacher_is_the_published_recipe() -> None:
 def test_teacher_minibatches_average_to_the_whole() -> None:
     teacher = Teacher()
     theta = teacher.init(0)
-    parts = [teacher.loss(theta, teacher.batch(half)) for half in torch.randperm(64).chunk(4)]
+    quarters = torch.randperm(64).view(4, 16)
+    parts = [teacher.loss(theta, teacher.batch(some)) for some in quarters]
     assert sum(parts).item() / 4 == pytest.approx(teacher.loss(theta).item(), rel=1e-13)
+    own = teacher.value(theta.expand(4, -1), teacher.batch(quarters))
+    torch.testing.assert_close(own, torch.stack(parts), rtol=1e-13, atol=0)

@@ -206,6 +206,24 @@ def test_purified_networks_have_right_second_and_third_derivatives(name: str) ->
     assert relative((hvp[0] - hvp[1]) / 2e-4, third) < 1e-5
 
 
+@pytest.mark.parametrize("name", ["mlp", "cnn", "resnet", "vit", "transformer"])
+def test_he_draws_weights_and_leaves_the_rest(name: str) -> None:
+    """U(±√(6/n)) has second moment 2/n; 4 standard errors √(4/5N)·2/n of N draws."""
+    (kind,) = (one for one in schema.MODELS if one().name == name)
+    data = load(TEXT if name == "transformer" else DIGITS)
+    plain, model = (seeded(lambda init=init: build(kind(init=init), data), 3) for init in schema.INITS)
+    layers = [layer for layer in model.modules() if isinstance(layer, (nn.Linear, nn.Conv2d))]
+    assert layers
+    for layer in layers:
+        scaled = layer.weight * (layer.weight[0].numel() / 6) ** 0.5
+        assert 0.9 < scaled.abs().max() <= 1
+        assert abs(3 * scaled.square().mean() - 1) < 4 * (0.8 / scaled.numel()) ** 0.5
+        assert layer.bias is None or not layer.bias.any()
+    drawn = {id(part) for layer in layers for part in layer.parameters()}
+    for ours, theirs in zip(model.parameters(), plain.parameters(), strict=True):
+        assert torch.equal(ours, theirs) == (id(ours) not in drawn)
+
+
 def test_seeding_gives_torchs_default_initialization() -> None:
     data = load(replace(DIGITS))
     torch.manual_seed(5)

@@ -64,6 +64,21 @@ def test_ensemble_members_are_single_runs(case: Case) -> None:
         assert relative(gradient, slope) < 1e-10
 
 
+@each_case
+def test_ensemble_members_on_batches_of_their_own_are_single_runs(case: Case) -> None:
+    it = problem(case)
+    thetas, indices = torch.stack([it.init(seed) for seed in range(3)]), torch.tensor([[3, 0], [1, 1], [2, 3]])
+    for members in (3, 1):
+        batch = it.batch(indices[:members])
+        assert (batch.each, len(batch)) == (True, 2)
+        values, gradients = it.value_and_gradient(thetas[:members], batch)
+        torch.testing.assert_close(values, it.value(thetas[:members], batch), rtol=1e-12, atol=0)
+        for theta, some, value, gradient in zip(thetas, indices, values, gradients, strict=False):
+            alone, slope = it.value_and_gradient(theta, it.batch(some))
+            assert value.item() == pytest.approx(alone.item(), rel=1e-12)
+            assert relative(gradient, slope) < 1e-10
+
+
 @each_smooth_case
 def test_hessian_vector_products_are_the_slope_of_the_gradient(case: Case) -> None:
     it = problem(case)

@@ -78,6 +78,20 @@ def test_chunks_do_not_change_the_gradient(case: Case) -> None:
         assert relative(slope, gradient) < 1e-12
 
 
+def test_members_too_large_for_a_chunk_are_single_runs_to_the_bit() -> None:
+    it = problem(CASES[0])
+    theta = torch.stack([it.init(seed) for seed in range(3)])
+    own = it.batch(torch.arange(12).view(3, 4))
+    it.chunk = it.evaluated = 3
+    for batch in (None, own):
+        values, gradients = it.value_and_gradient(theta, batch)
+        for index, one in enumerate(theta):
+            value, gradient = it.value_and_gradient(one, batch and batch.member(index))
+            assert torch.equal(values[index], value)
+            assert torch.equal(gradients[index], gradient)
+    assert it.scores(theta)["train_loss"].tolist() == [it.metrics(one)["train_loss"] for one in theta]
+
+
 def test_chunks_weigh_by_counted_positions() -> None:
     it = problem(Case(TEXT, schema.Transformer(width=8, depth=1, heads=2)))
     it.train.y[0, 1:] = -100

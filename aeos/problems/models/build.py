@@ -27,7 +27,7 @@ MODELS: dict[str, tuple[Callable[[Any, Dataset], nn.Module], tuple[str, ...]]] =
 
 
 def build(cfg: Any, data: Dataset) -> nn.Module:
-    """The network that `cfg` (a node of group model) names, with torch's default initialization.
+    """The network that `cfg` (a node of group model) names, initialized as its `init` says, by default as torch does.
 
     Images (b, c, h, w) and tables (b, f) → (b, classes); sequences (b, t) → (b, t, classes).
     Raises BadInput naming model and data when they do not fit.
@@ -39,7 +39,21 @@ def build(cfg: Any, data: Dataset) -> nn.Module:
             f"model={cfg.name} takes {' or '.join(kinds)} data, but data={data.name} is {data.kind} data: "
             f"choose model={fitting}"
         )
-    return make(cfg, data)
+    model = make(cfg, data)
+    if getattr(cfg, "init", "default") == "he":
+        model.apply(he)
+    return model
+
+
+def he(module: nn.Module) -> None:
+    """W ~ U(−√(6/n), √(6/n)), n inputs a unit, biases 0, for a linear layer or a convolution; others stay
+
+    Keeps the size of activations from layer to layer under ReLU (He et al. 2015, eq. 10).
+    """
+    if isinstance(module, (nn.Linear, nn.Conv2d)):
+        nn.init.kaiming_uniform_(module.weight, nonlinearity="relu")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
 
 
 def seeded(make: Callable[[], nn.Module], seed: int) -> nn.Module:

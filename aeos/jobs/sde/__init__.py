@@ -1,0 +1,1 @@
+"""What `aeos sde-compare` is made of."""
