@@ -125,3 +125,11 @@ def test_teacher_minibatches_average_to_the_whole() -> None:
     assert sum(parts).item() / 4 == pytest.approx(teacher.loss(theta).item(), rel=1e-13)
     own = teacher.value(theta.expand(4, -1), teacher.batch(quarters))
     torch.testing.assert_close(own, torch.stack(parts), rtol=1e-13, atol=0)
+
+
+@pytest.mark.parametrize("toy", TOYS, ids=range(len(TOYS)))
+def test_scores_of_an_ensemble_are_those_of_its_members(toy: Coordinates) -> None:
+    theta = draw(5, toy.dim)
+    scores = toy.scores(theta)["train_loss"]
+    assert scores.dtype == D
+    assert scores.tolist() == pytest.approx([toy.metrics(one)["train_loss"] for one in theta], rel=1e-12)
