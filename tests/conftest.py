@@ -17,12 +17,21 @@ from omegaconf import DictConfig
 from aeos import schema
 from aeos.paths import conf_dir
 
+#: Threads that wait for one another leave their core to whoever else has work; torch reads it when it is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+LONGEST = ("test_readme.py", "test_kill.py", "test_sweep_kill.py")
+
 
 def composed(*overrides: str) -> DictConfig:
     """The config of `aeos train` with these overrides."""
     schema.register()
     with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
         return hydra.compose("train", list(overrides))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that none of them is the last to begin when files run side by side."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from aeos.results.schema import METRICS
+from tests.conftest import Said
 
 KILLS = 20
 WORDS = ("train", "problem=teacher", "batch_size=16", "steps=40000", "every=50", "sharpness.every=400")
@@ -74,15 +75,13 @@ def test_twenty_kills_change_nothing(tmp_path: Path) -> None:
         assert rows(whole, table).count("\n") > 100
 
 
-def test_a_second_process_on_the_same_run_says_so_and_stops(tmp_path: Path) -> None:
+def test_a_second_process_on_the_same_run_says_so_and_stops(aeos: Callable[..., Said], tmp_path: Path) -> None:
     first = start(tmp_path)
     try:
         wait_until(lambda: list(tmp_path.glob("outputs/train/*/metrics.csv")))
-        second = start(tmp_path)
-        _, err = second.communicate(timeout=60)
-        assert second.returncode == 2
-        assert err.count("\n") == 1
-        assert "being written by another process" in err
+        second = aeos(*WORDS)
+        assert (second.code, second.err.count("\n")) == (2, 1)
+        assert "being written by another process" in second.err
         assert first.poll() is None
     finally:
         first.kill()
@@ -90,15 +89,12 @@ def test_a_second_process_on_the_same_run_says_so_and_stops(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("damage", ["checkpoint.pt", "metrics.csv", "env.json"])
-def test_a_damaged_run_says_what_to_do(damage: str, tmp_path: Path) -> None:
-    first = start(tmp_path)
-    wait_until(lambda: list(tmp_path.glob("outputs/train/*/checkpoint.pt")))
-    first.kill()
-    first.communicate()
-    (file,) = tmp_path.glob(f"outputs/train/*/{damage}")
-    file.write_bytes(file.read_bytes()[:40])
-    second = start(tmp_path)
-    _, err = second.communicate(timeout=60)
-    assert second.returncode == 2
-    assert err.count("\n") == 1
-    assert "force=true" in err
+def test_a_damaged_run_says_what_to_do(damage: str, aeos: Callable[..., Said], tmp_path: Path) -> None:
+    words = (*WORDS, "steps=100")
+    assert aeos(*words).code == 0
+    (run,) = tmp_path.glob("outputs/train/*")
+    (run / "done.json").unlink()  # as a kill before the last moment leaves it
+    (run / damage).write_bytes((run / damage).read_bytes()[:40])
+    again = aeos(*words)
+    assert (again.code, again.err.count("\n")) == (2, 1)
+    assert "force=true" in again.err

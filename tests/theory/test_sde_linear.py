@@ -169,3 +169,9 @@ def test_it_broadcasts_and_is_infinite_where_nothing_is_stationary() -> None:
 def test_what_is_refused(how: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=re.escape(says)):
         adam_covariance(**({"curvature": 1.0, "noise": 0.1, "lr": 1e-3, "beta1": 0.9} | how))
+
+
+def test_at_the_very_edge_there_is_no_stationary_law() -> None:
+    """ηλ/P = 2 without momentum: x ← −x − ηsz/P, an eigenvalue of size 1 that rounding may put on either side."""
+    assert adam_variance(1.0, 5e-4, 1e-3, beta1=0.0) == np.inf
+    assert adam_variance(1.0, 5e-4, 0.999e-3, beta1=0.0) < np.inf
