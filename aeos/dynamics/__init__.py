@@ -6,6 +6,7 @@ from aeos.dynamics.discrete import Discrete
 from aeos.dynamics.observers import Moment, Watch, metrics
 from aeos.dynamics.process import Process, State
 from aeos.dynamics.scale_invariance import ScaleInvariance
+from aeos.dynamics.sde import Sde, SdeAdam, SdeEmpiricalSign, SdeRMSprop, SdeSGD, SdeSignSGD
 from aeos.dynamics.sharpness import Sharpness
 from aeos.dynamics.simulate import Memory, Recorder, Simulation
 
@@ -19,6 +20,12 @@ __all__ = [
     "Process",
     "Recorder",
     "ScaleInvariance",
+    "Sde",
+    "SdeAdam",
+    "SdeEmpiricalSign",
+    "SdeRMSprop",
+    "SdeSGD",
+    "SdeSignSGD",
     "Sharpness",
     "Simulation",
     "State",

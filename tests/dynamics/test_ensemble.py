@@ -12,8 +12,8 @@ import torch
 
 from aeos.dynamics import Discrete, Memory, Simulation, Watch
 from aeos.dynamics.ensemble import Averages, Ensemble, spread
-from aeos.dynamics.sde import Adam, Injected
-from aeos.optimizers.rules import Adam as AdamRule
+from aeos.dynamics.sde import Injected, SdeAdam
+from aeos.optimizers.rules import Adam
 from aeos.problems.analytic import Quadratic
 from aeos.problems.sampling import GradientNoise
 
@@ -42,21 +42,21 @@ class Stops(Memory):
 
 
 def simulate(record: Memory, index: Sequence[int] = (0, 2)) -> Memory:
-    optimizer = Discrete(PROBLEM, AdamRule(lr=0.1), noise=GradientNoise(0.3, 0, shared=False), name="adam")
+    optimizer = Discrete(PROBLEM, Adam(lr=0.1), noise=GradientNoise(0.3, 0, shared=False), name="adam")
     ensemble = Ensemble("adam", torch.tensor(index), STEPS, begin=4, shown=2)
     tables = {"moments": ensemble.moments, "gaps": ensemble.gaps, "paths": ensemble.paths}
     watches = [Watch(name, EVERY, observer) for name, observer in tables.items()]
     watches.append(Watch("averages", EVERY, Averages(ensemble)))
     start = PROBLEM.init(0).expand(PATHS, -1)
-    Simulation([optimizer, Adam(optimizer, Injected(PROBLEM, 0.3))], start, watches, record).run(STEPS)
+    Simulation([optimizer, SdeAdam(optimizer, Injected(PROBLEM, 0.3))], start, watches, record).run(STEPS)
     return record
 
 
 def paths() -> dict[tuple[str, int], np.ndarray]:
     """θ (paths, d) of each process at every step, moved by hand."""
-    optimizer = Discrete(PROBLEM, AdamRule(lr=0.1), noise=GradientNoise(0.3, 0, shared=False), name="adam")
+    optimizer = Discrete(PROBLEM, Adam(lr=0.1), noise=GradientNoise(0.3, 0, shared=False), name="adam")
     found = {}
-    for process in (optimizer, Adam(optimizer, Injected(PROBLEM, 0.3))):
+    for process in (optimizer, SdeAdam(optimizer, Injected(PROBLEM, 0.3))):
         state = process.init(PROBLEM.init(0).expand(PATHS, -1))
         for step in range(STEPS + 1):
             found[process.name, step] = state.theta.numpy().copy()

@@ -9,13 +9,11 @@ import pytest
 import torch
 
 from aeos.dynamics import Discrete
-from aeos.dynamics.sde import Adam, EmpiricalSign, Injected, Minibatch, RMSprop, Sde, SignSGD
+from aeos.dynamics.sde import Injected, Minibatch, Sde, SdeAdam, SdeEmpiricalSign, SdeRMSprop, SdeSignSGD
 from aeos.dynamics.sde.base import ENTRIES
 from aeos.dynamics.sde.noise import Normals
 from aeos.errors import BadInput
-from aeos.optimizers.rules import Adam as AdamRule
-from aeos.optimizers.rules import RMSprop as RMSpropRule
-from aeos.optimizers.rules import SignSGD as SignRule
+from aeos.optimizers.rules import Adam, RMSprop, SignSGD
 from aeos.problems.analytic import Quadratic, Saddle, Teacher
 from aeos.problems.sampling import Batches, GradientNoise
 
@@ -27,14 +25,14 @@ START = PROBLEM.init(0).expand(7, -1)
 def test_minibatch_noise_takes_its_variance_at_every_step() -> None:
     problem = Teacher()
     start = problem.init(0).expand(3, -1)
-    rule = RMSpropRule(lr=1e-3, beta2=0.9)
+    rule = RMSprop(lr=1e-3, beta2=0.9)
     batches = Batches(problem.size, 8, 0, members=3)
-    sde = RMSprop(Discrete(problem, rule, batches), Minibatch(problem, 8, 0.05))
+    sde = SdeRMSprop(Discrete(problem, rule, batches), Minibatch(problem, 8, 0.05))
     theta = start.clone()
     gradients = [problem.value_and_gradient(start[0], problem.batch(torch.tensor([n])))[1] for n in range(64)]
     mean, square = torch.stack(gradients).mean(0), torch.stack(gradients).square().mean(0)
     variance = (square - mean**2) / 8 * (64 - 8) / 63 + 0.05**2
-    source = Normals(0, torch.device("cpu"), torch.float64)
+    source = Normals(0, torch.device("cpu"))
     source.begin(0)
     z = source.fill_(torch.empty(3, problem.dim, dtype=torch.float64))
     v = 0.1 * (mean**2 + variance)
@@ -42,15 +40,15 @@ def test_minibatch_noise_takes_its_variance_at_every_step() -> None:
     assert sde.advance(sde.init(start)).theta.numpy() == pytest.approx(theta.numpy(), rel=1e-9)
 
 
-@pytest.mark.parametrize("form", EmpiricalSign.forms)
+@pytest.mark.parametrize("form", SdeEmpiricalSign.forms)
 def test_signs_of_minibatches(form: str) -> None:
     """Both forms from the signs themselves: the mean, and a spread that leaves out the sampling noise of that mean."""
     problem, j = Teacher(), 4
     start = problem.init(0).expand(2, -1)
-    sde = EmpiricalSign(
-        Discrete(problem, SignRule(lr=1e-3), Batches(64, 8, 0, members=2)), Minibatch(problem, 8), form, 2, signs=j
+    sde = SdeEmpiricalSign(
+        Discrete(problem, SignSGD(lr=1e-3), Batches(64, 8, 0, members=2)), Minibatch(problem, 8), form, 2, signs=j
     )
-    source = Normals(0, torch.device("cpu"), torch.float64)
+    source = Normals(0, torch.device("cpu"))
     source.begin(0)
     x = start.clone()
     for part in range(2):
@@ -75,8 +73,8 @@ def test_signs_of_minibatches(form: str) -> None:
 
 def test_burn_in_is_the_optimizer() -> None:
     noise = GradientNoise(S, 0, shared=False)
-    optimizer = Discrete(PROBLEM, AdamRule(lr=LR), noise=noise)
-    sde = Adam(Discrete(PROBLEM, AdamRule(lr=LR), noise=noise), Injected(PROBLEM, S), burn_in=3, substeps=4)
+    optimizer = Discrete(PROBLEM, Adam(lr=LR), noise=noise)
+    sde = SdeAdam(Discrete(PROBLEM, Adam(lr=LR), noise=noise), Injected(PROBLEM, S), burn_in=3, substeps=4)
     real, model = optimizer.init(START), sde.init(START)
     for _ in range(3):
         real, model = optimizer.advance(real), sde.advance(model)
@@ -94,7 +92,7 @@ def test_a_state_is_all_there_is_to_go_on_from(dtype: torch.dtype) -> None:
     start = problem.init(0).expand(paths, -1)
 
     def build() -> Sde:
-        return Adam(Discrete(problem, AdamRule(lr=LR)), Injected(problem, S))
+        return SdeAdam(Discrete(problem, Adam(lr=LR)), Injected(problem, S))
 
     sde, state = build(), build().init(start)
     for _ in range(2):
@@ -116,12 +114,12 @@ def test_a_state_is_all_there_is_to_go_on_from(dtype: torch.dtype) -> None:
 @pytest.mark.parametrize(
     ("build", "says"),
     [
-        (lambda: SignSGD(Discrete(PROBLEM, SignRule()), Injected(PROBLEM, 0.0)), "noise > 0"),
-        (lambda: Adam(Discrete(PROBLEM, RMSpropRule()), Injected(PROBLEM, S)), "SDE of adam"),
-        (lambda: RMSprop(Discrete(PROBLEM, RMSpropRule()), Injected(PROBLEM, S), "lagged"), "new, prior"),
-        (lambda: Adam(Discrete(PROBLEM, AdamRule(freeze=3)), Injected(PROBLEM, S)), "optimizer.freeze"),
-        (lambda: Adam(Discrete(PROBLEM, AdamRule()), Injected(PROBLEM, S), substeps=0), "substeps=0"),
-        (lambda: EmpiricalSign(Discrete(PROBLEM, SignRule()), Injected(PROBLEM, S)), "batch_size"),
+        (lambda: SdeSignSGD(Discrete(PROBLEM, SignSGD()), Injected(PROBLEM, 0.0)), "noise > 0"),
+        (lambda: SdeAdam(Discrete(PROBLEM, RMSprop()), Injected(PROBLEM, S)), "SDE of adam"),
+        (lambda: SdeRMSprop(Discrete(PROBLEM, RMSprop()), Injected(PROBLEM, S), "lagged"), "new, prior"),
+        (lambda: SdeAdam(Discrete(PROBLEM, Adam(freeze=3)), Injected(PROBLEM, S)), "optimizer.freeze"),
+        (lambda: SdeAdam(Discrete(PROBLEM, Adam()), Injected(PROBLEM, S), substeps=0), "substeps=0"),
+        (lambda: SdeEmpiricalSign(Discrete(PROBLEM, SignSGD()), Injected(PROBLEM, S)), "batch_size"),
     ],
 )
 def test_what_has_no_sde_is_refused(build: Callable[[], Sde], says: str) -> None:

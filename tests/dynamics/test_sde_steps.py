@@ -10,13 +10,10 @@ import torch
 from scipy import special, stats
 
 from aeos.dynamics import Discrete
-from aeos.dynamics.sde import SGD, Adam, Injected, RMSprop, Sde, SignSGD
+from aeos.dynamics.sde import Injected, Sde, SdeAdam, SdeRMSprop, SdeSGD, SdeSignSGD
 from aeos.dynamics.sde.noise import Normals
 from aeos.optimizers import schedules
-from aeos.optimizers.rules import GD, Rule
-from aeos.optimizers.rules import Adam as AdamRule
-from aeos.optimizers.rules import RMSprop as RMSpropRule
-from aeos.optimizers.rules import SignSGD as SignRule
+from aeos.optimizers.rules import GD, Adam, RMSprop, Rule, SignSGD
 from aeos.problems.analytic import Saddle
 
 PATHS, S, LR = 7, 0.3, 0.02
@@ -39,7 +36,7 @@ def advanced(sde: Sde, steps: int, start: torch.Tensor = START) -> dict[str, np.
 
 def normals(steps: int, substeps: int, seed: int = 0) -> list[list[np.ndarray]]:
     """The z of every step of the method, as the process draws them."""
-    source, drawn = Normals(seed, torch.device("cpu"), torch.float64), []
+    source, drawn = Normals(seed, torch.device("cpu")), []
     for step in range(steps):
         source.begin(step)
         drawn.append([source.fill_(torch.empty(PATHS, 3, dtype=torch.float64)).numpy() for _ in range(substeps)])
@@ -47,12 +44,12 @@ def normals(steps: int, substeps: int, seed: int = 0) -> list[list[np.ndarray]]:
 
 
 @pytest.mark.parametrize("substeps", [1, 3])
-@pytest.mark.parametrize("form", SGD.forms)
+@pytest.mark.parametrize("form", SdeSGD.forms)
 @pytest.mark.parametrize("decay", [{}, {"weight_decay": 0.4}, {"weight_decay": 0.4, "decoupled": False}])
 def test_sgd(substeps: int, form: str, decay: dict) -> None:
     """With a schedule: η_k multiplies drift and diffusion."""
     schedule = schedules.Power(0.5)
-    sde = SGD(Discrete(PROBLEM, GD(lr=LR, **decay), schedule=schedule), Injected(PROBLEM, S), form, substeps)
+    sde = SdeSGD(Discrete(PROBLEM, GD(lr=LR, **decay), schedule=schedule), Injected(PROBLEM, S), form, substeps)
     x, h = START.numpy().copy(), 1 / substeps
     for k, drawn in enumerate(normals(3, substeps)):
         lr = LR * schedule(k)
@@ -69,7 +66,7 @@ def test_sgd(substeps: int, form: str, decay: dict) -> None:
 @pytest.mark.parametrize("nu", [1.0, 2.0, 3.5, 4.0, math.inf])
 @pytest.mark.parametrize("substeps", [1, 2])
 def test_signsgd(nu: float, substeps: int) -> None:
-    sde = SignSGD(Discrete(PROBLEM, SignRule(lr=LR, weight_decay=0.3)), Injected(PROBLEM, S, nu), substeps=substeps)
+    sde = SdeSignSGD(Discrete(PROBLEM, SignSGD(lr=LR, weight_decay=0.3)), Injected(PROBLEM, S, nu), substeps=substeps)
     x, h = START.numpy().copy(), 1 / substeps
     for drawn in normals(3, substeps):
         for z in drawn:
@@ -79,12 +76,12 @@ def test_signsgd(nu: float, substeps: int) -> None:
     assert advanced(sde, 3)["theta"] == pytest.approx(x, rel=1e-12)
 
 
-def adaptive(form: str, rule: RMSpropRule, substeps: int, steps: int, v: np.ndarray) -> dict[str, np.ndarray]:
+def adaptive(form: str, rule: RMSprop, substeps: int, steps: int, v: np.ndarray) -> dict[str, np.ndarray]:
     """RMSprop(W) and Adam(W), each line as the equations stand, V first."""
     eta, rho2 = float(rule.lr), (1 - float(rule.beta2)) / float(rule.lr)
     x, m, v = START.numpy().copy(), np.zeros_like(v), v.copy()
     dt = eta / substeps
-    adam = isinstance(rule, AdamRule)
+    adam = isinstance(rule, Adam)
     rho1 = (1 - float(rule.beta1)) / eta if adam else math.inf
     for k, drawn in enumerate(normals(steps, substeps)):
         for part, z in enumerate(drawn, start=1):
@@ -107,25 +104,25 @@ def adaptive(form: str, rule: RMSpropRule, substeps: int, steps: int, v: np.ndar
 
 
 RULES: dict[str, Rule] = {
-    "plain": RMSpropRule(lr=LR, beta2=0.95, eps=1e-3, bias_correction=False),
-    "corrected": RMSpropRule(lr=LR, beta2=0.95, weight_decay=0.7, eps=1e-2, eps_root=1e-3),
-    "coupled": RMSpropRule(lr=LR, beta2=0.95, weight_decay=0.7, decoupled=False),
-    "adam": AdamRule(lr=LR, beta1=0.8, beta2=0.95, eps=1e-2),
-    "adamw": AdamRule(lr=LR, beta1=0.8, beta2=0.95, weight_decay=0.7, eps_root=1e-3),
-    "adam_plain": AdamRule(lr=LR, beta1=0.8, beta2=0.95, bias_correction=False),
-    "adam_l2": AdamRule(lr=LR, beta1=0.8, beta2=0.95, weight_decay=0.7, decoupled=False),
+    "plain": RMSprop(lr=LR, beta2=0.95, eps=1e-3, bias_correction=False),
+    "corrected": RMSprop(lr=LR, beta2=0.95, weight_decay=0.7, eps=1e-2, eps_root=1e-3),
+    "coupled": RMSprop(lr=LR, beta2=0.95, weight_decay=0.7, decoupled=False),
+    "adam": Adam(lr=LR, beta1=0.8, beta2=0.95, eps=1e-2),
+    "adamw": Adam(lr=LR, beta1=0.8, beta2=0.95, weight_decay=0.7, eps_root=1e-3),
+    "adam_plain": Adam(lr=LR, beta1=0.8, beta2=0.95, bias_correction=False),
+    "adam_l2": Adam(lr=LR, beta1=0.8, beta2=0.95, weight_decay=0.7, decoupled=False),
 }
 
 
 @pytest.mark.parametrize("substeps", [1, 3])
 @pytest.mark.parametrize(
     ("name", "form"),
-    [(n, form) for n, rule in RULES.items() for form in (Adam if isinstance(rule, AdamRule) else RMSprop).forms],
+    [(n, form) for n, rule in RULES.items() for form in (SdeAdam if isinstance(rule, Adam) else SdeRMSprop).forms],
 )
 def test_rmsprop_and_adam(name: str, form: str, substeps: int) -> None:
     rule = RULES[name]
     v = torch.full_like(START, 0.2)
-    kind = Adam if isinstance(rule, AdamRule) else RMSprop
+    kind = SdeAdam if isinstance(rule, Adam) else SdeRMSprop
     sde = kind(Discrete(PROBLEM, rule, memory={"v": v}), Injected(PROBLEM, S), form, substeps)
     wanted = adaptive(form, rule, substeps, 4, v.numpy())
     for key, value in advanced(sde, 4).items():
@@ -138,9 +135,9 @@ def test_at_dt_of_a_step_they_are_the_optimizer_but_for_the_noise_in_v() -> None
     x = torch.tensor(START.numpy().copy())
     for (z,) in noise:
         x = x - LR * (torch.tensor(slope(x.numpy())) - S * torch.tensor(z))
-    assert advanced(SGD(Discrete(PROBLEM, GD(lr=LR)), Injected(PROBLEM, S)), 5)["theta"] == pytest.approx(x.numpy())
+    assert advanced(SdeSGD(Discrete(PROBLEM, GD(lr=LR)), Injected(PROBLEM, S)), 5)["theta"] == pytest.approx(x.numpy())
 
-    rule = AdamRule(lr=LR, beta1=0.8, beta2=0.95, bias_correction=False)
+    rule = Adam(lr=LR, beta1=0.8, beta2=0.95, bias_correction=False)
     state = Discrete(PROBLEM, rule, memory={"v": torch.full_like(START, 0.2)}).init(START)
     theta, m, v = state.theta.numpy().copy(), state.memory["m"].numpy(), state.memory["v"].numpy()
     for (z,) in noise:
@@ -148,5 +145,5 @@ def test_at_dt_of_a_step_they_are_the_optimizer_but_for_the_noise_in_v() -> None
         m = 0.8 * m + 0.2 * (g + S * z)
         v = 0.95 * v + 0.05 * (g**2 + S**2)
         theta = theta - LR * m / (np.sqrt(v) + 1e-8)
-    sde = Adam(Discrete(PROBLEM, rule, memory={"v": torch.full_like(START, 0.2)}), Injected(PROBLEM, S), "noisy")
+    sde = SdeAdam(Discrete(PROBLEM, rule, memory={"v": torch.full_like(START, 0.2)}), Injected(PROBLEM, S), "noisy")
     assert advanced(sde, 5)["theta"] == pytest.approx(theta, rel=1e-12)

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from aeos.dynamics.sde.base import Sde, Step
-from aeos.dynamics.sde.noise import Variance
+from aeos.dynamics.sde.noise import Variance, noisy_
 from aeos.optimizers.rules.adaptive import divisor
 
 
 @dataclass
-class RMSprop(Sde):
+class SdeRMSprop(Sde):
     """dX = −P⁻¹(∇L dt + √η Σ^½ dW) − λX dt,  dV = ρ(∇L² + diag Σ − V) dt,  P = (V/ι + eps_root)^½ + eps
 
     ρ = (1 − β₂)/η; ι = 1 − e^(−ρt) with bias correction, else 1; λ the decoupled decay. Form prior: without ∇L² in
@@ -28,23 +28,22 @@ class RMSprop(Sde):
     averages: ClassVar[tuple[str, ...]] = ("v",)
 
     def move(self, theta: Tensor, memory: dict[str, Tensor], step: Step) -> None:
-        gradient, variance, z, free = self.look(theta)
+        gradient, variance, z, free = self.oracle(theta)
         self.decay_(theta, step)
         root = math.sqrt(self.weight(self.rule.beta2, step))
         p = self.divisor_(memory["v"], gradient, variance, step, root, free)
-        scaled_(z, variance, math.sqrt(1 / step.h)).add_(gradient)
-        theta.addcdiv_(z, p, value=-step.lr * step.h * root)
+        theta.addcdiv_(noisy_(z, gradient, variance, math.sqrt(1 / step.h)), p, value=-step.lr * step.h * root)
 
     def divisor_(
         self, v: Tensor, gradient: Tensor, variance: Variance, step: Step, root: float, free: Tensor
     ) -> Tensor:
-        """root·P = (V + root²·eps_root)^½ + root·eps at the end of the step, V moved there; root = √ι."""
+        """root·P = (V + root²·eps_root)^½ + root·eps at the end of the step, V moved there; root = √ι. In `free`."""
         rate = (1 - float(self.rule.beta2)) * step.h
         if self.form == "prior":
             v.lerp_(variance, rate) if isinstance(variance, Tensor) else v.mul_(1 - rate).add_(rate * variance)
         else:
             v.lerp_(torch.mul(gradient, gradient, out=free).add_(variance), rate)
-        return divisor(v, 1.0, root * float(self.rule.eps), root**2 * float(self.rule.eps_root))
+        return divisor(v, 1.0, root * float(self.rule.eps), root**2 * float(self.rule.eps_root), out=free)
 
     def weight(self, rate: float, step: Step) -> float:
         """ι at the end of the step."""
@@ -52,7 +51,7 @@ class RMSprop(Sde):
 
 
 @dataclass
-class Adam(RMSprop):
+class SdeAdam(SdeRMSprop):
     """dX = −(√ι₂/ι₁) P⁻¹(M + ηρ₁(∇L − M)) dt − λX dt,  P = √V + eps·√ι₂,  ι_i = 1 − e^(−ρ_i t)
     dM = ρ₁(∇L − M) dt + √η ρ₁ Σ^½ dW,  dV = ρ₂(∇L² + diag Σ − V) dt
 
@@ -68,22 +67,15 @@ class Adam(RMSprop):
     averages: ClassVar[tuple[str, ...]] = ("m", "v")
 
     def move(self, theta: Tensor, memory: dict[str, Tensor], step: Step) -> None:
-        gradient, variance, z, free = self.look(theta)
+        gradient, variance, z, free = self.oracle(theta)
         m, pull = memory["m"], 1 - float(self.rule.beta1)
         self.decay_(theta, step)
         root = math.sqrt(self.weight(self.rule.beta2, step))
         p = self.divisor_(memory["v"], gradient, variance, step, root, free)
-        factor = -step.lr * root / self.weight(self.rule.beta1, step)
-        ahead = m if self.form in ("lagged", "prior") else torch.lerp(m, gradient, pull, out=free)
-        theta.addcdiv_(ahead, p, value=factor * step.h)
-        scaled_(z, variance, pull * math.sqrt(step.h))
-        if self.form == "noisy":
-            theta.addcdiv_(z, p, value=factor)
-        m.lerp_(gradient, pull * step.h).add_(z)
-
-
-def scaled_(z: Tensor, variance: Variance, factor: float) -> Tensor:
-    """z ← factor·s·z, s² = variance, in place."""
-    return (
-        z.mul_(variance.sqrt()).mul_(factor) if isinstance(variance, Tensor) else z.mul_(factor * math.sqrt(variance))
-    )
+        fresh = noisy_(z, gradient, variance, math.sqrt(1 / step.h))
+        ahead = pull if self.form in ("new", "noisy") else 0.0
+        factor = -step.lr * step.h * root / self.weight(self.rule.beta1, step)
+        theta.addcdiv_(m, p, value=factor * (1 - ahead))  # M + ηρ₁(∇L − M) in two terms: nothing is allocated
+        if ahead:
+            theta.addcdiv_(fresh if self.form == "noisy" else gradient, p, value=factor * ahead)
+        m.lerp_(fresh, pull * step.h)

@@ -19,7 +19,7 @@ from aeos.optimizers.rules.base import Rule
 from aeos.problems.analytic import Coordinates
 from aeos.problems.base import Problem
 
-ENTRIES = 50_000  # of a block of paths that move together: so many stay in the cache (measured, d = 100)
+ENTRIES = 100_000  # of a block of paths that move together: fewer cost calls, more cost cache (measured, d = 100)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Sde(ABC):
             raise BadInput(f"substeps={self.substeps}, burn_in={self.burn_in}: must be >= 1 and >= 0")
         self.rule: Any = rule
         self.name = self.name or self.form
-        self.normals = Normals(self.seed, self.problem.device, self.problem.dtype)
+        self.normals = Normals(self.seed, self.problem.device)
         self._memory: dict[tuple[int, ...], tuple[Tensor, ...]] = {}
 
     def init(self, theta: Tensor) -> State:
@@ -100,7 +100,7 @@ class Sde(ABC):
     def move(self, theta: Tensor, memory: dict[str, Tensor], step: Step) -> None:
         """θ (paths, d) and what moves along with it, in place, over one step of the method."""
 
-    def look(self, theta: Tensor) -> tuple[Tensor, Variance, Tensor, Tensor]:
+    def oracle(self, theta: Tensor) -> tuple[Tensor, Variance, Tensor, Tensor]:
         """∇L, its L2 decay added, diag Σ, normals z, and as much memory that is free: (paths, d) each."""
         out, z, free = self._scratch(theta)
         gradient, variance = self.gradient(theta, out)

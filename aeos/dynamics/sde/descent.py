@@ -9,16 +9,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from aeos.dynamics.sde.adaptive import scaled_
 from aeos.dynamics.sde.base import Sde, Step
-from aeos.dynamics.sde.noise import Minibatch, Variance
+from aeos.dynamics.sde.noise import Minibatch, Variance, noisy_
 from aeos.errors import BadInput
 from aeos.problems.sampling import Batches
 from aeos.theory.sde import xi
 
 
 @dataclass
-class SGD(Sde):
+class SdeSGD(Sde):
     """dX = −∇L dt + √η Σ^½ dW
 
     Form faithful: dX = (−∇L + (η/2)∇²L∇L) dt + √η Σ^½ dW, whose stationary variance on ½λx² is the optimizer's own,
@@ -30,11 +29,11 @@ class SGD(Sde):
     forms: ClassVar = ("new", "faithful")
 
     def move(self, theta: Tensor, memory: dict[str, Tensor], step: Step) -> None:
-        gradient, variance, z, _ = self.look(theta)
+        gradient, variance, z, _ = self.oracle(theta)
         if self.form == "faithful":
             gradient = gradient - step.lr / 2 * self._product(theta, gradient)
         self.decay_(theta, step)
-        theta.add_(gradient, alpha=-step.lr * step.h).add_(scaled_(z, variance, step.noise))
+        theta.add_(noisy_(z, gradient, variance, -math.sqrt(1 / step.h)), alpha=-step.lr * step.h)
 
     def _product(self, theta: Tensor, vector: Tensor) -> Tensor:
         """(∇²L + L2 decay)·vector, (paths, d)."""
@@ -45,11 +44,11 @@ class SGD(Sde):
 
 
 @dataclass
-class SignSGD(Sde):
+class SdeSignSGD(Sde):
     """dX = −2Ξ_ν(∇L/s) dt + √η √(1 − 4Ξ_ν²) dW,  2Ξ_∞(z) = erf(z/√2)
 
     s² = diag Σ; with Student's t of `gradient.nu` degrees of freedom, s is its scale. Minibatches count as Gaussian,
-    coordinate by coordinate, which few samples of a network are far from: see EmpiricalSign.
+    coordinate by coordinate, which few samples of a network are far from: see SdeEmpiricalSign.
     arXiv 2411.15958, the SDE of SignSGD and its t_ν case. Raises BadInput where there is no noise.
     """
 
@@ -61,7 +60,7 @@ class SignSGD(Sde):
             raise BadInput("noise=0: the SDE of SignSGD needs noise > 0: its drift is the mean of a random sign")
 
     def move(self, theta: Tensor, memory: dict[str, Tensor], step: Step) -> None:
-        gradient, variance, z, free = self.look(theta)
+        gradient, variance, z, free = self.oracle(theta)
         drift = self._drift(gradient, variance, free)
         self.decay_(theta, step)
         theta.add_(drift, alpha=-step.lr * step.h)
@@ -78,7 +77,7 @@ class SignSGD(Sde):
 
 
 @dataclass
-class EmpiricalSign(Sde):
+class SdeEmpiricalSign(Sde):
     """dX = −mean_j sign(g_j) dt + √η·spread dW, g_j the gradients of J = `signs` minibatches drawn anew in every step
 
     Form empirical_full: the spread is Σ_j w_j (sign(g_j) − mean)/√(J − 1) with normal weights w, which keeps

@@ -67,28 +67,31 @@ class Minibatch:
         return mean, covariance.add_(self.scale**2)
 
 
+def noisy_(z: Tensor, gradient: Tensor, variance: Variance, factor: float) -> Tensor:
+    """z ← ∇L + factor·s·z, s² = variance: over a step of h, noise of factor 1/√h beside ∇L is √η s dW beside ∇L dt."""
+    if isinstance(variance, Tensor):
+        return torch.addcmul(gradient, z, variance.sqrt(), value=factor, out=z)
+    return torch.add(gradient, z, alpha=factor * math.sqrt(variance), out=z)
+
+
 class Normals:
     """z ~ N(0, 1) as a pure function of (seed, step): nothing to checkpoint.
 
-    In double precision on the CPU they are NumPy's, in single torch's: each the faster one by a factor of two or more.
+    Drawn in single precision whatever that of θ, in a third of the time that NumPy's double ones take: from 24 bits, so
+    that |z| < 5.8 and the variance is short of 1 by 6e-7, which takes 10¹² numbers to see.
     """
 
-    def __init__(self, seed: int, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(self, seed: int, device: torch.device) -> None:
         self.seed = seed
-        self.numpy = np.random.default_rng() if device.type == "cpu" and dtype == torch.float64 else None
-        self.torch = torch.Generator(device)
+        self.generator = torch.Generator(device)
 
     def begin(self, step: int) -> None:
         """From here on, the numbers of this step; what is drawn next depends on what was drawn since."""
-        key = [self.seed, step, 2]  # gradient noise is drawn from [seed, step, 1]
-        if self.numpy is not None:
-            self.numpy = np.random.Generator(np.random.SFC64(key))
-        else:
-            self.torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1)[0]))
+        key = np.random.SeedSequence([self.seed, step, 2])  # gradient noise is drawn from [seed, step, 1]
+        self.generator.manual_seed(int(key.generate_state(1)[0]))
 
     def fill_(self, out: Tensor) -> Tensor:
-        """`out` itself, contiguous."""
-        if self.numpy is not None:
-            self.numpy.standard_normal(out=out.numpy())
-            return out
-        return out.normal_(generator=self.torch)
+        """`out` itself."""
+        if out.dtype == torch.float32:
+            return out.normal_(generator=self.generator)
+        return out.copy_(torch.empty_like(out, dtype=torch.float32).normal_(generator=self.generator))

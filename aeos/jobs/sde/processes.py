@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from aeos.dynamics import Discrete
-from aeos.dynamics.sde import SGD, Adam, EmpiricalSign, Injected, Minibatch, RMSprop, Sde, SignSGD
+from aeos.dynamics.sde import Injected, Minibatch, Sde, SdeAdam, SdeEmpiricalSign, SdeRMSprop, SdeSGD, SdeSignSGD
 from aeos.dynamics.sde.noise import Gradient
 from aeos.jobs.optimizer import build_optimizer
 from aeos.problems.base import Problem
@@ -19,7 +19,7 @@ from aeos.problems.sampling import GradientNoise
 
 #: name of the optimizer → name in `sdes` → the class that has it as a form
 MODELS: dict[str, dict[str, type[Sde]]] = {}
-for kind in (SGD, SignSGD, EmpiricalSign, RMSprop, Adam):
+for kind in (SdeSGD, SdeSignSGD, SdeEmpiricalSign, SdeRMSprop, SdeAdam):
     MODELS.setdefault(kind.rule_name, {}).update(dict.fromkeys(kind.forms, kind))
 
 PUBLISHED = ("new", "prior")
@@ -42,7 +42,7 @@ def build_processes(config: DictConfig, problem: Problem, start: Tensor) -> tupl
 
 
 def _build(kind: Any, name: str, optimizer: Discrete, gradient: Gradient, config: DictConfig) -> Sde:
-    own = {"signs": config.signs} if kind is EmpiricalSign else {}
+    own = {"signs": config.signs} if kind is SdeEmpiricalSign else {}
     return kind(optimizer, gradient, name, config.substeps, config.burn_in, config.seed, **own)
 
 

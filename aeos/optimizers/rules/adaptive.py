@@ -37,15 +37,21 @@ def is_positive(x: Hyper) -> bool:
 
 
 def divisor(
-    v: Tensor, weight: Hyper, eps: Hyper, eps_root: Hyper = 0.0, power: Hyper = 0.5, scale: Hyper = 1.0
+    v: Tensor,
+    weight: Hyper,
+    eps: Hyper,
+    eps_root: Hyper = 0.0,
+    power: Hyper = 0.5,
+    scale: Hyper = 1.0,
+    out: Tensor | None = None,
 ) -> Tensor:
-    """scale·P,  P = (v/weight + eps_root)^power + eps, and ∞ where that is 0; a fresh tensor of v's shape.
+    """scale·P,  P = (v/weight + eps_root)^power + eps, and ∞ where that is 0; v's shape, in `out` or a fresh tensor.
 
     ∞ says that a coordinate without any gradient so far does not move: u = m/P is 0 there instead of 0/0.
     """
     half = not isinstance(power, Tensor) and power == 0.5
     shifted = v + at(eps_root * weight, v) if isinstance(eps_root, Tensor) or eps_root > 0 else v
-    p = shifted.sqrt() if half else shifted.pow(at(power, v))
+    p = torch.sqrt(shifted, out=out) if half else torch.pow(shifted, at(power, v), out=out)
     factor = scale / (each(weight, math.sqrt) if half else weight**power)
     if isinstance(factor, Tensor) or factor != 1:
         p.mul_(at(factor, v))
