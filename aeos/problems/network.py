@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from aeos.problems.models.mlp import MLP
 from aeos.problems.models.parts import BatchNorm, population_statistics
 from aeos.problems.moments import Moments, layerwise
 
+SHARED = 3e7  # operations of a member's forward pass above which vmap costs more than it saves (measured: up to 3×)
 POOLED = 1000  # samples a pass at most when batch norms collect their statistics
 
 
@@ -95,12 +96,9 @@ class Network(Problem):
         return self.criterion(self._outputs(self._views(theta), batch.x), batch.y)
 
     def value_and_gradient(self, theta: Tensor, batch: Batch | None = None) -> tuple[Tensor, Tensor]:
-        """(L, ∇L) as in the base class; one θ is differentiated at the parameters, which saves the way back to θ.
-
-        Members whose batch alone is more than a chunk are taken one by one: together they would leave the caches.
-        """
+        """(L, ∇L) as in the base class; one θ is differentiated at the parameters, which saves the way back to θ."""
         batch = self.train if batch is None else batch
-        if theta.ndim == 2 and (len(theta) == 1 or len(batch) > (self.chunk or math.inf)):
+        if theta.ndim == 2 and (len(theta) == 1 or len(batch) > self.together):
             found = [self.value_and_gradient(one, batch.member(index)) for index, one in enumerate(theta)]
             return torch.stack([value for value, _ in found]), torch.stack([gradient for _, gradient in found])
         if theta.ndim == 2:
@@ -175,10 +173,8 @@ class Network(Problem):
 
     @torch.no_grad()
     def metrics(self, theta: Tensor) -> dict[str, float]:
-        """train_loss, train_accuracy and, with test samples, test_loss, test_accuracy; exact means over all samples.
-
-        Batch norms use the pooled statistics of the training set, for training and test alike; where it fits into one
-        pass (≤ POOLED samples) train_loss is `loss(theta)`.
+        """As in the base class, exact means over all samples. Batch norms use the training set's pooled statistics, for
+        training and test alike; where it fits into one pass (≤ POOLED samples) train_loss is `loss(theta)`.
         """
         parts = self._views(theta)
 
@@ -192,7 +188,7 @@ class Network(Problem):
 
     @torch.no_grad()
     def scores(self, theta: Tensor) -> dict[str, Tensor]:
-        if self.batch_statistics or len(theta) == 1 or len(self.train) > self.evaluated:
+        if self.batch_statistics or len(theta) == 1 or len(self.train) > self.together:
             return super().scores(theta)
         found: dict[str, Tensor] = {}
         for name, samples in (("train", self.train), ("test", self.test)):
@@ -227,6 +223,12 @@ class Network(Problem):
                 slices = enumerate(map(slice, ends, ends[1:]))
                 found |= {f"{where}.{parameter}[{index}]": part for index, part in slices}
         return found
+
+    @cached_property
+    def together(self) -> float:
+        """Up to so many samples each, members of an ensemble are moved together; else they would leave the caches."""
+        few = self.batch(torch.arange(min(8, self.size)))
+        return len(few) * SHARED / max(1.0, self.work(few))
 
     def work(self, batch: Batch | None = None) -> float:
         from torch.utils.flop_counter import FlopCounterMode  # brings compilers with it, 0.2 s

@@ -78,11 +78,11 @@ def test_chunks_do_not_change_the_gradient(case: Case) -> None:
         assert relative(slope, gradient) < 1e-12
 
 
-def test_members_too_large_for_a_chunk_are_single_runs_to_the_bit() -> None:
+def test_members_that_are_not_moved_together_are_single_runs_to_the_bit() -> None:
     it = problem(CASES[0])
     theta = torch.stack([it.init(seed) for seed in range(3)])
     own = it.batch(torch.arange(12).view(3, 4))
-    it.chunk = it.evaluated = 3
+    it.together, it.chunk = 3, 3
     for batch in (None, own):
         values, gradients = it.value_and_gradient(theta, batch)
         for index, one in enumerate(theta):
