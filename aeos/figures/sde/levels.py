@@ -12,9 +12,7 @@ from aeos.errors import BadInput
 from aeos.figures.sde.readings import LOSS, processes
 from aeos.figures.sde.walks import averaged
 from aeos.results.read import Run
-from aeos.theory.sde.linear import adam_variance
-from aeos.theory.sde.scaling import rescale
-from aeos.theory.sde.stationary import stationary_variance
+from aeos.theory.sde import adam_variance, rescale, stationary_variance
 
 HALVINGS = 50  # of the interval that P is in
 ERRORS = 2  # standard errors that bars show either way

@@ -16,7 +16,7 @@ from aeos.figures.claims import Claim
 from aeos.figures.sde.levels import bars, level, predicted, spectrum
 from aeos.figures.sde.readings import called
 from aeos.results.read import Run
-from aeos.theory.sde.stationary import stationary_variance
+from aeos.theory.sde import stationary_variance
 
 TABLES = ("averages", "moments")
 

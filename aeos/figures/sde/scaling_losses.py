@@ -18,8 +18,7 @@ from aeos.figures.sde.levels import bars, level, loss, spectrum
 from aeos.figures.sde.readings import NAMES
 from aeos.figures.sde.stationary import CORRECTED, decay, grouped
 from aeos.results.read import Run
-from aeos.theory.sde.scaling import not_rescaled_loss
-from aeos.theory.sde.stationary import stationary_loss
+from aeos.theory.sde import not_rescaled_loss, stationary_loss
 
 TABLES = ("averages", "moments")
 
