@@ -41,7 +41,8 @@ def run(config: DictConfig, folder: RunFolder) -> None:
         for run, rows in elsewhere(config, folder, [point for point in wanted if point not in kept.finished]):
             kept.add(rows)
             print(f"{len(rows['points'])} points taken over from {run}")
-        plan = kept.plan = make_plan(config, problem, [p for p in wanted if p not in kept.finished], kept.block)
+        plan = make_plan(config, problem, [p for p in wanted if p not in kept.finished], kept.block)
+        kept.block = plan.block
         kept.save()
         _compute(config, problem, folder, kept, list(blocks(wanted, kept.finished, plan.block)), plan)
         summary = summarize(folder.path, wanted) | {"steps": config.steps, "block": plan.block, "workers": plan.workers}
@@ -71,7 +72,6 @@ class Kept:
         self.recorder = recorder
         self.block: int | None = saved["block"]
         self.finished = {Point(*entry) for entry in saved["finished"]}
-        self.plan: Plan | None = None
 
     def add(self, rows: Rows) -> None:
         """All rows of some points, a point's own in `points` last; then the checkpoint that vouches for them."""
@@ -82,5 +82,4 @@ class Kept:
         self.save()
 
     def save(self) -> None:
-        block = self.plan.block if self.plan else self.block
-        self.recorder.save({"block": block, "finished": [list(point) for point in self.finished]})
+        self.recorder.save({"block": self.block, "finished": [list(point) for point in self.finished]})

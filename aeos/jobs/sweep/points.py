@@ -45,8 +45,8 @@ def pairs(curve: DictConfig) -> list[tuple[float, float]]:
 
 def points(config: DictConfig) -> list[Point]:
     """Every point once, seed by seed, in the order of the curve."""
-    seeds = range(config.seed, config.seed + config.seeds)
-    return list(dict.fromkeys(Point(beta, gamma, seed) for seed in seeds for beta, gamma in pairs(config.curve)))
+    curve, seeds = pairs(config.curve), range(config.seed, config.seed + config.seeds)
+    return list(dict.fromkeys(Point(beta, gamma, seed) for seed in seeds for beta, gamma in curve))
 
 
 def blocks(wanted: Sequence[Point], finished: Collection[Point], size: int) -> Iterator[list[Point]]:
