@@ -49,8 +49,9 @@ def draw(runs: Sequence[Run], labels: Sequence[str]) -> Figure:
     across = len(runs) if len(runs) <= ACROSS else math.ceil(len(runs) / 2)
     figure = style.new(height=2.0 if len(runs) == 1 else 2.5 * math.ceil(len(runs) / across))
     pairs = list(_pairs(figure, len(runs), across))
+    name = _where if len(runs) > 1 and len({called(run) for run in runs}) == 1 else titled  # the legend has the one
     for run, (upper, lower) in zip(runs, pairs, strict=True):
-        upper.set_title(titled(run))
+        upper.set_title(name(run))
         _gaps(lower, run)
         _losses(upper, run)
         for panel in (upper, lower):
