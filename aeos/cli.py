@@ -110,6 +110,7 @@ def sweep_stability(overrides: Overrides = None) -> None:
         "aeos flow-compare steps=300",
         "aeos flow-compare problem=teacher optimizer=adamw flows=[adam_corrected] substeps=8",
         "aeos flow-compare problem=edge optimizer.lr=1e-3 every=5 coordinates=0",
+        "aeos flow-compare problem=edge optimizer=gd optimizer.lr=0.4 steps=300 every=5",
     ),
 )
 def flow_compare(overrides: Overrides = None) -> None:

@@ -3,6 +3,7 @@
 from aeos.dynamics.compare import Coordinates, Distances
 from aeos.dynamics.continuous_adam import ContinuousAdam
 from aeos.dynamics.discrete import Discrete
+from aeos.dynamics.gradient_flow import GradientFlow
 from aeos.dynamics.observers import Moment, Watch, metrics
 from aeos.dynamics.process import Process, State
 from aeos.dynamics.scale_invariance import ScaleInvariance
@@ -15,6 +16,7 @@ __all__ = [
     "Coordinates",
     "Discrete",
     "Distances",
+    "GradientFlow",
     "Memory",
     "Moment",
     "Process",

@@ -10,7 +10,17 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from aeos.dynamics import ContinuousAdam, Coordinates, Discrete, Distances, Process, Simulation, Watch, metrics
+from aeos.dynamics import (
+    ContinuousAdam,
+    Coordinates,
+    Discrete,
+    Distances,
+    GradientFlow,
+    Process,
+    Simulation,
+    Watch,
+    metrics,
+)
 from aeos.dynamics.compare import some_that_move
 from aeos.dynamics.observers import Observer
 from aeos.jobs.optimizer import build_optimizer
@@ -26,9 +36,14 @@ def _adam(form: Any, optimizer: Discrete, config: DictConfig) -> ContinuousAdam:
     return ContinuousAdam(optimizer, form, config.substeps, name=f"adam_{form}")
 
 
-#: What each of the names in `flows` stands for: from the optimizer and the settings to its model.
-MODELS: dict[str, Callable[[Discrete, DictConfig], Process]] = {
-    f"adam_{form}": partial(_adam, form) for form in ("order1", "order2", "corrected")
+def _gradient_flow(optimizer: Discrete, config: DictConfig) -> GradientFlow:
+    return GradientFlow(optimizer)
+
+
+#: name of the optimizer → name in `flows` → from the optimizer and the settings to its model; those of the schema.
+MODELS: dict[str, dict[str, Callable[[Discrete, DictConfig], Process]]] = {
+    "gd": {"gradient_flow": _gradient_flow},
+    "adam": {f"adam_{form}": partial(_adam, form) for form in ("order1", "order2", "corrected")},
 }
 
 
@@ -36,7 +51,8 @@ def run(config: DictConfig, folder: RunFolder) -> None:
     """Move them together and leave metrics.csv, distances.csv, coordinates.csv, a checkpoint and a summary."""
     problem = build_problem(config)
     optimizer = build_optimizer(config, problem)
-    flows = [MODELS[name](optimizer, config) for name in config.flows]
+    known = MODELS[config.optimizer.name]
+    flows = [known[name](optimizer, config) for name in config.flows or known]
     start = problem.init(config.seed)
     with (
         use_threads(config, folder, problem, optimizer.batch(0)) as threads,

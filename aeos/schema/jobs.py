@@ -64,26 +64,42 @@ class Sharpness(Train):
     every: int = at_least(1, 10)
 
 
-FLOWS = ("adam_order1", "adam_order2", "adam_corrected")
+#: The flows of each optimizer that has any.
+FLOWS = {
+    "gd": ("gradient_flow",),
+    "adam": ("adam_order1", "adam_order2", "adam_corrected"),
+}
 
 
 @dataclass
 class FlowCompare(Job):
-    """`flows`: continuous-time models of the optimizer, each with `substeps` of its own per optimizer step.
+    """`flows`: continuous-time models of the optimizer, null for all that it has; Adam's take `substeps` a step each,
+    gradient flow as many as the sharpness asks for.
 
     `coordinates`: the trajectories of so many parameters, drawn at random, are kept.
     """
 
     every: int = at_least(1, 1)
-    flows: list[str] = one_of(FLOWS, list(FLOWS))
+    flows: list[str] | None = one_of(tuple(name for names in FLOWS.values() for name in names), None)
     substeps: int = at_least(1, 4)
     coordinates: int = at_least(0, 16)
 
     @staticmethod
     def relations(node: Any) -> Iterator[str]:
         yield from Job.relations(node)
+        if node.optimizer is None:
+            return
+        known = FLOWS.get(node.optimizer.name)
+        if known is None:
+            yield f"optimizer={node.optimizer.name}: has no flow; choose one of {', '.join(FLOWS)}"
+            return
+        if node.flows is None:
+            return
         if len(set(node.flows)) < max(1, len(node.flows)):
             yield f"flows={node.flows}: must name at least one, each once"
+        for name in node.flows:
+            if name not in known:
+                yield f"flows={node.flows}: {node.optimizer.name} has no {name}; it has {', '.join(known)}"
 
 
 @dataclass
