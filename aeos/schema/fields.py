@@ -42,6 +42,11 @@ def at_least(low: int, default: Any, otherwise: str = "") -> Any:
     return setting(default, lambda x: low <= x < 2**31, f"a whole number >= {low} and < 2^31{otherwise}")
 
 
+def count(default: Any) -> Any:
+    """A whole number of things, at least one; None where the default is None means "as many as there are"."""
+    return at_least(1, default)
+
+
 def finite(default: Any) -> Any:
     return setting(default, math.isfinite, "a finite number")
 

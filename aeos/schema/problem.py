@@ -6,16 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from aeos.schema.fields import at_least, finite, fraction, one_of, positive, setting
+from aeos.schema.fields import at_least, count, finite, fraction, one_of, positive, setting
 
 ACTIVATIONS = ("tanh", "relu", "gelu", "silu", "elu", "softplus", "hardtanh", "identity")
-NORMS = ("none", "group", "batch")
 INITS = ("default", "he")
-
-
-def count(default: Any) -> Any:
-    """A whole number of things, at least one; None where the default is None means "as many as there are"."""
-    return at_least(1, default)
 
 
 # ── problems ───────────────────────────────────────────────────────────────────────────────────────
@@ -154,7 +148,7 @@ DATA = (Digits, BreastCancer, Mnist5k, Mnist, FashionMnist, Cifar10, Text, Sorti
 # ── models ─────────────────────────────────────────────────────────────────────────────────────────
 @dataclass
 class Model:
-    """What our own models have. `init` of linear layers and convolutions: torch's, or He's uniform one for ReLU."""
+    """What our feed-forward models have. `init` of linear layers and convolutions: torch's, or He's for ReLU."""
 
     name: str = ""
     init: str = one_of(INITS, "default")
@@ -190,7 +184,7 @@ class ResNet(Model):
     name: str = "resnet"
     depth: int = setting(8, lambda x: 8 <= x < 10_000 and x % 6 == 2, "6n+2 for a whole n >= 1 (8, 14, 20, …)")
     width: int = count(16)
-    norm: str = one_of(NORMS, "group")
+    norm: str = one_of(("none", "group", "batch"), "group")
     activation: str = one_of(ACTIVATIONS, "relu")
 
 
@@ -224,6 +218,27 @@ class Transformer(Attention):
 
 
 @dataclass
+class LSTM:
+    """Layers of torch.nn.LSTM's cell, as wide as the embedding; initialized as torch does."""
+
+    name: str = "lstm"
+    width: int = count(32)
+    depth: int = count(1)
+
+
+@dataclass
+class Mamba:
+    """Selective state spaces: expand·width channels, `state` numbers each; a causal convolution of so many taps."""
+
+    name: str = "mamba"
+    width: int = count(32)
+    depth: int = count(2)
+    state: int = count(8)
+    expand: int = count(2)
+    kernel: int = count(4)
+
+
+@dataclass
 class TorchVision:
     """Any of torchvision's classifiers by name; grey images become RGB, `size` resizes them (null: as they are)."""
 
@@ -232,4 +247,4 @@ class TorchVision:
     size: int | None = count(None)
 
 
-MODELS = (MLP, CNN, ResNet, ViT, Transformer, TorchVision)
+MODELS = (MLP, CNN, ResNet, ViT, Transformer, LSTM, Mamba, TorchVision)

@@ -49,6 +49,10 @@ CASES = [
     Case(TEXT, schema.Transformer(**SMALL, activation="silu")),
     Case(TEXT, schema.Transformer(**SMALL, qk_norm=True)),
     Case(SORTING, schema.Transformer(**SMALL), "mse"),
+    Case(TEXT, schema.LSTM(width=5, depth=2)),
+    Case(SORTING, schema.LSTM(width=5), "mse"),
+    Case(SORTING, schema.Mamba(width=4, depth=1, state=3)),
+    Case(TEXT, schema.Mamba(width=4, state=2, kernel=2), "mse"),
 ]
 SMOOTH = [case for case in CASES if case.smooth]
 

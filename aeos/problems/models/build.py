@@ -13,6 +13,8 @@ from aeos.problems.data.dataset import Dataset
 from aeos.problems.models.attention import Transformer, ViT
 from aeos.problems.models.convolutional import CNN, ResNet
 from aeos.problems.models.mlp import MLP
+from aeos.problems.models.recurrent import LSTM
+from aeos.problems.models.state_space import Mamba
 from aeos.problems.models.torchvision import TorchVision
 
 #: name: (class, the kinds of data it takes)
@@ -22,6 +24,8 @@ MODELS: dict[str, tuple[Callable[[Any, Dataset], nn.Module], tuple[str, ...]]] =
     "resnet": (ResNet, ("image",)),
     "vit": (ViT, ("image",)),
     "transformer": (Transformer, ("sequence",)),
+    "lstm": (LSTM, ("sequence",)),
+    "mamba": (Mamba, ("sequence",)),
     "torchvision": (TorchVision, ("image",)),
 }
 
