@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -29,7 +28,7 @@ from aeos.jobs.threads import use_threads
 from aeos.jobs.train import sentence
 from aeos.problems.build import build_problem
 from aeos.results.folder import RunFolder
-from aeos.results.summary import summarize
+from aeos.results.summary import number, summarize
 
 
 def _adam(form: Any, optimizer: Discrete, config: DictConfig) -> ContinuousAdam:
@@ -81,7 +80,7 @@ def relative(distances: Path) -> dict[str, dict[str, float | None]]:
     groups = pd.read_csv(distances).groupby("process", sort=False)["relative"]
     return {
         str(name): {
-            key: float(value) if math.isfinite(value) else None
+            key: number(value)
             for key, value in {"end": found.iloc[-1], "mean": found.mean(), "largest": found.max()}.items()
         }
         for name, found in groups

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from omegaconf import DictConfig
 
 from aeos.dynamics import Simulation, Watch, metrics
@@ -39,10 +42,11 @@ def sentence(summary: dict) -> str:
     end = (
         f"diverged at step {summary['diverged_at']}" if summary["status"] == "diverged" else f"{summary['steps']} steps"
     )
-    numbers = [
-        f"{name.replace('_', ' ')} {summary[name]:.4g}"
-        for name in ("train_loss", "test_loss", "test_accuracy")
-        if summary.get(name) is not None
-    ]
-    line = ", ".join([end, *numbers, f"{summary['wall_time']:.1f} s"])
+    line = ", ".join([end, *reached(summary), f"{summary['wall_time']:.1f} s"])
     return f"{line}\n{summary['sharpness']['verdict']}" if "sharpness" in summary else line
+
+
+def reached(summary: Mapping[str, Any]) -> list[str]:
+    """`train loss 0.1`, … : those of the closing numbers that there are."""
+    names = ("train_loss", "test_loss", "test_accuracy")
+    return [f"{name.replace('_', ' ')} {summary[name]:.4g}" for name in names if summary.get(name) is not None]

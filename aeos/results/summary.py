@@ -30,8 +30,13 @@ def _process(rows: Any, diverged_at: int | None) -> dict[str, Any]:
     entry: dict[str, Any] = {"steps": int(last["step"]), "diverged_at": diverged_at}
     for name in rows.columns.drop(["step", "process"]):
         if rows[name].notna().any():
-            entry[name] = float(last[name]) if math.isfinite(last[name]) else None
+            entry[name] = number(last[name])
     if rows["test_loss"].notna().any():
         best = rows.loc[rows["test_loss"].idxmin()]
         entry["best_test_loss"], entry["best_test_loss_step"] = float(best["test_loss"]), int(best["step"])
     return entry
+
+
+def number(value: float) -> float | None:
+    """What JSON can hold: None for what is no number."""
+    return float(value) if math.isfinite(value) else None

@@ -55,6 +55,15 @@ def one_of(choices: Sequence[str], default: Any) -> Any:
     return setting(default, lambda x: x in choices, "one of " + ", ".join(choices))
 
 
+def unfit(key: str, names: Sequence[str], known: Sequence[str], owner: str) -> Iterator[str]:
+    """What is wrong with a list that is to name some of what `owner` has, each once."""
+    if len(set(names)) < len(names):
+        yield f"{key}={names}: must name each once"
+    for name in names:
+        if name not in known:
+            yield f"{key}={names}: {owner} has no {name}; it has {', '.join(known)}"
+
+
 def validate(config: DictConfig) -> None:
     """Check every range, every relation between settings, and that no unknown key was added.
 

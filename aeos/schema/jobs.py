@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from aeos.schema.fields import at_least, fraction, nonnegative, one_of, positive, setting
+from aeos.schema.fields import at_least, fraction, nonnegative, one_of, positive, setting, unfit
 from aeos.schema.job import Job
 from aeos.schema.sde import SdeCompare
 
@@ -95,11 +95,9 @@ class FlowCompare(Job):
             return
         if node.flows is None:
             return
-        if len(set(node.flows)) < max(1, len(node.flows)):
-            yield f"flows={node.flows}: must name at least one, each once"
-        for name in node.flows:
-            if name not in known:
-                yield f"flows={node.flows}: {node.optimizer.name} has no {name}; it has {', '.join(known)}"
+        if not node.flows:
+            yield f"flows={node.flows}: must name at least one, or be null for all"
+        yield from unfit("flows", node.flows, known, node.optimizer.name)
 
 
 @dataclass

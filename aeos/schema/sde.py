@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from aeos.schema.fields import at_least, fraction, nonnegative, one_of, positive
+from aeos.schema.fields import at_least, fraction, nonnegative, one_of, positive, unfit
 from aeos.schema.job import Job
 
 #: The SDEs of each optimizer that has any; those that are published come first.
@@ -82,11 +82,8 @@ class SdeCompare(Job):
 def _unfit_sdes(node: Any, name: str) -> Iterator[str]:
     if node.sdes is None:
         return
-    if len(set(node.sdes)) < len(node.sdes):
-        yield f"sdes={node.sdes}: must name each once"
+    yield from unfit("sdes", node.sdes, SDES[name], name)
     for sde in node.sdes:
-        if sde not in SDES[name]:
-            yield f"sdes={node.sdes}: {name} has no SDE {sde}; it has {', '.join(SDES[name])}"
         if sde.startswith("empirical") and node.batch_size is None:
             yield f"sdes={node.sdes}: {sde} is made of minibatches; set batch_size"
 

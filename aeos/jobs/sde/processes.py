@@ -17,10 +17,12 @@ from aeos.jobs.optimizer import build_optimizer
 from aeos.problems.base import Problem
 from aeos.problems.sampling import GradientNoise
 
+KINDS: tuple[type[Sde], ...] = (SdeSGD, SdeSignSGD, SdeEmpiricalSign, SdeRMSprop, SdeAdam)
 #: name of the optimizer → name in `sdes` → the class that has it as a form
-MODELS: dict[str, dict[str, type[Sde]]] = {}
-for kind in (SdeSGD, SdeSignSGD, SdeEmpiricalSign, SdeRMSprop, SdeAdam):
-    MODELS.setdefault(kind.rule_name, {}).update(dict.fromkeys(kind.forms, kind))
+MODELS = {
+    name: {form: kind for kind in KINDS if kind.rule_name == name for form in kind.forms}
+    for name in dict.fromkeys(kind.rule_name for kind in KINDS)
+}
 
 PUBLISHED = ("new", "prior")
 

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from aeos.jobs.train import reached
+from aeos.results.summary import number
+
 LOSS = "train_loss"
 
 
@@ -51,15 +54,9 @@ def _worst(rows: Any, width: float) -> dict[str, Any]:
     }
 
 
-def number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
-
-
 def sentence(summary: Mapping[str, Any], optimizer: str, paths: int) -> str:
     """The closing lines: where the optimizer came, and how well each SDE told it."""
-    names = ("train_loss", "test_loss", "test_accuracy")
-    numbers = [f"{name.replace('_', ' ')} {summary[name]:.4g}" for name in names if summary.get(name) is not None]
-    lines = [", ".join([f"{optimizer} on {paths} paths, {summary['steps']} steps", *numbers])]
+    lines = [", ".join([f"{optimizer} on {paths} paths, {summary['steps']} steps", *reached(summary)])]
     for name, found in summary["sdes"].items():
         if found["diverged_at"] is not None:
             lines.append(f"  {name}: diverged at step {found['diverged_at']}")
