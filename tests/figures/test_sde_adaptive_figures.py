@@ -40,6 +40,8 @@ def test_settings_are_those_after_the_scaling_rule(make_run: Make) -> None:
     settings = {"kappa": 2.0, "kappa_decay": False}
     adam = level_run(make_run, "a", {"name": "adam", "weight_decay": 4.0}, **settings)
     assert levels.settings(adam) == pytest.approx({"lr": 2e-3, "noise": 0.05, "weight_decay": 4.0, "beta1": 0.6})
+    timed = level_run(make_run, "c", {"name": "adam"}, rho1=50.0, **settings)
+    assert levels.settings(timed)["beta1"] == pytest.approx(1 - 4 * 0.05)
     rms = level_run(make_run, "b", {"name": "rmsprop", "weight_decay": 4.0}, kappa=2.0)
     assert levels.settings(rms) == pytest.approx({"lr": 2e-3, "noise": 0.05, "weight_decay": 8.0, "beta1": 0.0})
 

@@ -19,10 +19,12 @@ ERRORS = 2  # standard errors that bars show either way
 
 
 def settings(run: Run) -> dict[str, float]:
-    """lr, noise, weight_decay and beta1 (0 where there is none) as the run used them: after its scaling rule."""
+    """lr, noise, weight_decay, beta1 (0 where there is none) as the run used them: after rho1 and the scaling rule."""
     config, optimizer = run.config, run.config["optimizer"]
     used = {"lr": optimizer["lr"], "noise": config["noise"], "weight_decay": optimizer["weight_decay"]}
     used["beta1"] = optimizer.get("beta1", 1.0)  # 1, no average at all, is what the rule leaves alone
+    if config.get("rho1") is not None:
+        used["beta1"] = 1 - used["lr"] * config["rho1"]
     if (kappa := config.get("kappa", 1.0)) != 1:
         scaled = rescale(kappa, **used, batch_size=1, beta2=1.0, eps=0.0)
         kept = {} if config["kappa_decay"] else {"weight_decay": used["weight_decay"]}
