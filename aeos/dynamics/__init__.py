@@ -1,9 +1,8 @@
 """Processes, observers and the loop that moves them."""
 
 from aeos.dynamics.compare import Coordinates, Distances
-from aeos.dynamics.continuous_adam import ContinuousAdam
 from aeos.dynamics.discrete import Discrete
-from aeos.dynamics.gradient_flow import GradientFlow
+from aeos.dynamics.flows import ContinuousAdam, GradientFlow
 from aeos.dynamics.observers import Moment, Watch, metrics
 from aeos.dynamics.process import Process, State
 from aeos.dynamics.scale_invariance import ScaleInvariance

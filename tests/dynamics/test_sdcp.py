@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from aeos.dynamics.sdcp import sdcp, smat, svec
+from aeos.dynamics.flows.sdcp import sdcp, smat, svec
 
 
 def basis(K: int) -> np.ndarray:
