@@ -2,7 +2,7 @@
 
 from aeos.dynamics.compare import Coordinates, Distances
 from aeos.dynamics.discrete import Discrete
-from aeos.dynamics.flows import ContinuousAdam, GradientFlow
+from aeos.dynamics.flows import CentralFlow, ContinuousAdam, GradientFlow, Midpoint, StableFlow
 from aeos.dynamics.observers import Moment, Watch, metrics
 from aeos.dynamics.process import Process, State
 from aeos.dynamics.scale_invariance import ScaleInvariance
@@ -11,12 +11,14 @@ from aeos.dynamics.sharpness import Sharpness
 from aeos.dynamics.simulate import Memory, Recorder, Simulation
 
 __all__ = [
+    "CentralFlow",
     "ContinuousAdam",
     "Coordinates",
     "Discrete",
     "Distances",
     "GradientFlow",
     "Memory",
+    "Midpoint",
     "Moment",
     "Process",
     "Recorder",
@@ -29,6 +31,7 @@ __all__ = [
     "SdeSignSGD",
     "Sharpness",
     "Simulation",
+    "StableFlow",
     "State",
     "Watch",
     "metrics",

@@ -13,28 +13,32 @@ from aeos.problems.base import Problem
 
 @dataclass
 class State:
-    """θ (d,), how many steps it has taken, and what the process remembers; these three are what a checkpoint holds.
+    """θ (d,), how many steps it has taken, what the process remembers, and a packed `SharpnessTracker` where it follows
+    eigenvalues; these four are what a checkpoint holds.
 
     The rest is by-product, for observers, and can be computed again: `update` is u of the step that led here, None at
     the start; `pending` is (loss, gradient) at this θ on the batch of the step that leaves here; `hessian` is that of
-    the full-batch loss at this θ, its graph kept until the next step.
+    the full-batch loss at this θ, its graph kept until the next step; `local` is what a flow found at this θ.
     """
 
     theta: Tensor
     step: int = 0
     memory: dict[str, Tensor] = field(default_factory=dict)
+    tracker: dict[str, Any] = field(default_factory=dict)
     update: Tensor | None = None
     pending: tuple[Tensor, Tensor] | None = None
     hessian: Hessian | None = None
+    local: Any = None
 
     def pack(self) -> dict[str, Any]:
-        return {"theta": self.theta, "step": self.step, "memory": self.memory}
+        return {"theta": self.theta, "step": self.step, "memory": self.memory, "tracker": self.tracker}
 
     def unpack(self, packed: dict[str, Any]) -> State:
         """Take over a packed state, on this state's device. Step counters stay on the CPU, where rules keep them."""
         self.theta.copy_(packed["theta"])
         self.memory = {key: value.to(self.memory[key].device) for key, value in packed["memory"].items()}
-        self.step, self.update, self.pending, self.hessian = packed["step"], None, None, None
+        self.step, self.tracker = packed["step"], packed["tracker"]
+        self.update = self.pending = self.hessian = self.local = None
         return self
 
 

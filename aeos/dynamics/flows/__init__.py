@@ -1,6 +1,8 @@
-"""Optimizers in continuous time: what they do when their steps have no length, or no oscillation."""
+"""Optimizers in continuous time: what they do when steps have no length, or when their oscillation is averaged."""
 
 from aeos.dynamics.flows.adam import ContinuousAdam
-from aeos.dynamics.flows.gradient import GradientFlow
+from aeos.dynamics.flows.central import CentralFlow
+from aeos.dynamics.flows.midpoint import Midpoint
+from aeos.dynamics.flows.stable import GradientFlow, StableFlow
 
-__all__ = ["ContinuousAdam", "GradientFlow"]
+__all__ = ["CentralFlow", "ContinuousAdam", "GradientFlow", "Midpoint", "StableFlow"]

@@ -20,6 +20,10 @@ ENOUGH, TOO_LARGE = 1e-14, 1e-10
 EPS = torch.finfo(torch.float64).eps
 
 
+class NoSolution(ValueError):
+    """No X ⪰ 0 makes A + B[X] ⪰ 0: the oscillation would grow without end."""
+
+
 class Solution(NamedTuple):
     """Of `sdcp`; Y = A + B[X], norms are Frobenius norms, numbers are relative."""
 
@@ -68,7 +72,8 @@ def sdcp(A: Tensor, M: Tensor) -> Solution:
     how far away that is, and eigenvalues that this has made negative are set to 0.
 
     Raises ValueError for wrong shapes, numbers that are not finite, A not symmetric, B with negative eigenvalues that
-    asymmetry does not explain, and where no solution exists: then ⟨A, C⟩ < 0 for some C ⪰ 0 with B[C] = 0, or almost.
+    asymmetry does not explain; NoSolution, which is one, where there is none: then ⟨A, C⟩ < 0 for some C ⪰ 0 with
+    B[C] = 0, or almost.
 
     Central flows: Cohen et al., arXiv 2410.24206. Path: Mehrotra's predictor and corrector along the Nesterov–Todd
     direction, as for semidefinite programs in Todd, Toh & Tütüncü, SIAM J. Optim. 8 (1998).
@@ -91,7 +96,7 @@ def sdcp(A: Tensor, M: Tensor) -> Solution:
     size = float(found.norm())
     rounding = 100 * EPS * size if size < 1e12 else 0.0  # a larger X is running away, unless its residuals are small
     if max(best) > TOO_LARGE + rounding:
-        raise ValueError(
+        raise NoSolution(
             f"no solution (best residual {max(best):.1e}): B lacks curvature along a direction in which A is negative; "
             "some C ⪰ 0 with B[C] = 0, or almost, has ⟨A, C⟩ < 0, so that no X makes A + B[X] ⪰ 0"
         )
