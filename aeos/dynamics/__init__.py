@@ -2,7 +2,7 @@
 
 from aeos.dynamics.compare import Coordinates, Distances
 from aeos.dynamics.discrete import Discrete
-from aeos.dynamics.flows import CentralFlow, ContinuousAdam, GradientFlow, Midpoint, StableFlow
+from aeos.dynamics.flows import CentralFlow, ContinuousAdam, GradientFlow, Midpoint, Predictions, Spectrum, StableFlow
 from aeos.dynamics.observers import Moment, Watch, metrics
 from aeos.dynamics.process import Process, State
 from aeos.dynamics.scale_invariance import ScaleInvariance
@@ -20,6 +20,7 @@ __all__ = [
     "Memory",
     "Midpoint",
     "Moment",
+    "Predictions",
     "Process",
     "Recorder",
     "ScaleInvariance",
@@ -31,6 +32,7 @@ __all__ = [
     "SdeSignSGD",
     "Sharpness",
     "Simulation",
+    "Spectrum",
     "StableFlow",
     "State",
     "Watch",

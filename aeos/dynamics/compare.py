@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from aeos.dynamics.flows import CentralFlow
 from aeos.dynamics.observers import Moment, Row
+from aeos.dynamics.process import Driven
 from aeos.problems.base import Problem
 
 
@@ -21,7 +23,8 @@ def rms(x: Tensor) -> float:
 class Distances:
     """rms(θ − θ*)/rms(θ* − θ₀) of each process but the one whose name is `reference`, with parameters θ*
 
-    `start`: θ₀. The ratio is absent where θ* has not moved, and there are no rows where the reference moves no more.
+    `start`: θ₀, where the reference begins. The ratio is absent where θ* has not moved, and there are no rows where the
+    reference moves no more.
     """
 
     reference: str
@@ -38,6 +41,7 @@ class Distances:
                 yield {
                     "step": state.step,
                     "process": name,
+                    "reference": self.reference,
                     "distance": distance,
                     "displacement": displacement,
                     "relative": distance / displacement if displacement else None,
@@ -46,15 +50,23 @@ class Distances:
 
 @dataclass(frozen=True)
 class Coordinates:
-    """θᵢ of each process for i in `index` (n,)."""
+    """θᵢ of each process for i in `index` (n,), gᵢ² and, where the process has them, νᵢ and what it predicts of gᵢ²."""
 
     index: Tensor
 
     def __call__(self, moment: Moment) -> Iterator[Row]:
-        for name, (_, state) in moment.states.items():
-            values = state.theta[self.index.to(state.theta.device)].tolist()
-            for i, value in zip(self.index.tolist(), values, strict=True):
-                yield {"step": state.step, "process": name, "index": i, "value": value}
+        for name, (process, state) in moment.states.items():
+            columns = {"value": state.theta}
+            if isinstance(process, Driven):
+                columns["squared_gradient"] = process.look(state)[1].square()
+            if "v" in state.memory:
+                columns["second_moment"] = state.memory["v"].expand_as(state.theta)
+            if isinstance(process, CentralFlow):
+                columns["predicted_squared_gradient"] = process.linearize(state).squared_gradient(process.ridge)
+            index = self.index.to(state.theta.device)
+            chosen = zip(*(column[index].tolist() for column in columns.values()), strict=True)
+            for i, values in zip(self.index.tolist(), chosen, strict=True):
+                yield {"step": state.step, "process": name, "index": i, **dict(zip(columns, values, strict=True))}
 
 
 def some_that_move(problem: Problem, start: Tensor, count: int, seed: int) -> Tensor:

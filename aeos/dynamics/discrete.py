@@ -42,6 +42,11 @@ class Discrete:
         given = {key: value.expand_as(theta).clone() for key, value in (self.memory or {}).items()}
         return State(theta, memory=self.rule.init(theta) | given)
 
+    def begin(self, state: State) -> State:
+        """A copy of a state of this optimizer, to go on from."""
+        memory = {key: value.clone() for key, value in state.memory.items()}
+        return State(state.theta.clone(), state.step, memory, update=state.update)
+
     def lr(self, step: int) -> Hyper:
         return self.rule.lr if self.schedule is None else self.schedule(step) * self.rule.lr
 

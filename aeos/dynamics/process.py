@@ -58,6 +58,13 @@ class Process(Protocol):
 
 
 @runtime_checkable
+class Begins(Process, Protocol):
+    """A process that can go on from where an optimizer is."""
+
+    def begin(self, state: State) -> State: ...
+
+
+@runtime_checkable
 class Driven(Process, Protocol):
     """A process that each step takes from a learning rate and a gradient."""
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from aeos.dynamics.observers import Moment, Remembers, Row, Watch
-from aeos.dynamics.process import Process, State
+from aeos.dynamics.process import Begins, Process, State
 
 log = logging.getLogger("aeos")
 
@@ -47,18 +47,21 @@ class Memory:
 
 
 class Simulation:
-    """Processes that start at one θ and move together until `steps`, or until each has diverged."""
+    """Processes that start at one θ, or where an optimizer is, and move together until `steps`, or until each has
+    diverged.
+    """
 
     def __init__(
-        self, processes: Sequence[Process], start: Tensor, watches: Sequence[Watch], recorder: Recorder
+        self, processes: Sequence[Process], start: Tensor | State, watches: Sequence[Watch], recorder: Recorder
     ) -> None:
         self.processes = {process.name: process for process in processes}
         if len(self.processes) != len(processes):
             raise ValueError(f"two processes share a name: {[process.name for process in processes]}")
-        self.states = {process.name: process.init(start) for process in processes}
+        self.states = {process.name: begun(process, start) for process in processes}
         self.watches, self.recorder = watches, recorder
         self.diverged: dict[str, int] = {}
-        self.step, self.elapsed = 0, 0.0
+        self.first = self.step = start.step if isinstance(start, State) else 0
+        self.elapsed = 0.0
 
     def run(self, steps: int, progress: Callable[[int], None] = lambda step: None) -> dict[str, State]:
         """Advance to `steps`; returns the final states. `diverged` then maps each process that blew up to its step.
@@ -74,7 +77,7 @@ class Simulation:
                 self.elapsed = time.perf_counter() - began
                 last = self.step == steps or len(failed) == len(alive)
                 for watch in self.watches:
-                    due = alive if last or self.step % watch.every == 0 else failed
+                    due = alive if last or self.step == self.first or self.step % watch.every == 0 else failed
                     self._observe(watch, due)
                 for name in failed:
                     self.diverged[name] = self.step
@@ -122,3 +125,12 @@ class Simulation:
         for table, observer in self._remembering():
             observer.unpack(saved["observers"][table])
         return True
+
+
+def begun(process: Process, start: Tensor | State) -> State:
+    """Its state at θ₀, or where an optimizer is."""
+    if not isinstance(start, State):
+        return process.init(start)
+    if not isinstance(process, Begins):
+        raise ValueError(f"{process.name} begins at a θ only, not where an optimizer is")
+    return process.begin(start)

@@ -2,104 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from pathlib import Path
-from typing import Any
-
+import torch
 from omegaconf import DictConfig
+from torch import Tensor
 
+from aeos.curvature import third_derivatives
 from aeos.dynamics import (
-    ContinuousAdam,
+    CentralFlow,
     Coordinates,
     Discrete,
     Distances,
-    GradientFlow,
+    Predictions,
     Process,
     Simulation,
+    Spectrum,
+    State,
     Watch,
     metrics,
 )
 from aeos.dynamics.compare import some_that_move
-from aeos.dynamics.observers import Observer
+from aeos.errors import BadInput
+from aeos.jobs.flow.averages import averages, smooth
+from aeos.jobs.flow.models import MODELS
+from aeos.jobs.flow.verdict import distances, told
 from aeos.jobs.optimizer import build_optimizer
 from aeos.jobs.progress import progress
 from aeos.jobs.threads import use_threads
-from aeos.jobs.train import sentence
 from aeos.problems.build import build_problem
 from aeos.results.folder import RunFolder
-from aeos.results.summary import number, summarize
-
-
-def _adam(form: Any, optimizer: Discrete, config: DictConfig) -> ContinuousAdam:
-    return ContinuousAdam(optimizer, form, config.substeps, name=f"adam_{form}")
-
-
-def _gradient_flow(optimizer: Discrete, config: DictConfig) -> GradientFlow:
-    return GradientFlow(optimizer)
-
-
-#: name of the optimizer → name in `flows` → from the optimizer and the settings to its model; those of the schema.
-MODELS: dict[str, dict[str, Callable[[Discrete, DictConfig], Process]]] = {
-    "gd": {"gradient_flow": _gradient_flow},
-    "adam": {f"adam_{form}": partial(_adam, form) for form in ("order1", "order2", "corrected")},
-}
+from aeos.results.summary import summarize
 
 
 def run(config: DictConfig, folder: RunFolder) -> None:
-    """Move them together and leave metrics.csv, distances.csv, coordinates.csv, a checkpoint and a summary."""
+    """Move them together and leave metrics, distances, coordinates, what they predict, a checkpoint and a summary."""
     problem = build_problem(config)
     optimizer = build_optimizer(config, problem)
     known = MODELS[config.optimizer.name]
     flows = [known[name](optimizer, config) for name in config.flows or known]
-    start = problem.init(config.seed)
+    theta = problem.init(config.seed)
+    check(config, optimizer, flows, theta)
     with (
         use_threads(config, folder, problem, optimizer.batch(0)) as threads,
         folder.opened(problem.provenance(), threads) as recorder,
         progress(folder.path.name, config.steps) as advance,
     ):
-        index = some_that_move(problem, start, config.coordinates, config.seed)
-        observers: dict[str, Observer] = {
-            "metrics": metrics,
-            "distances": Distances(optimizer.name, start),
-            "coordinates": Coordinates(index),
-        }
-        watches = [Watch(table, config.every, observer) for table, observer in observers.items()]
-        simulation = Simulation([optimizer, *flows], start, watches, recorder)
+        start = warmed(optimizer, theta, config.warmup) if config.warmup else theta
+        simulation = Simulation([optimizer, *flows], start, [], recorder)
+        simulation.watches = watches(config, simulation, theta)
         simulation.run(config.steps, advance)
+        smooth(recorder, folder.path, config.smoothing)
         summary = summarize(folder.path / "metrics.csv", simulation.diverged)
-        summary["relative"] = relative(folder.path / "distances.csv")
+        summary["relative"] = distances(folder.path / "distances.csv", optimizer.name)
+        summary["averages"] = averages(folder.path / "predictions.csv")
         recorder.finish(summary)
     print(f"{folder.path}: {told(summary, optimizer.name)}")
 
 
-def relative(distances: Path) -> dict[str, dict[str, float | None]]:
-    """For each model the relative distance at its end, its mean and its largest over the run; null is no number."""
-    import pandas as pd
-
-    groups = pd.read_csv(distances).groupby("process", sort=False)["relative"]
-    return {
-        str(name): {
-            key: number(value)
-            for key, value in {"end": found.iloc[-1], "mean": found.mean(), "largest": found.max()}.items()
-        }
-        for name, found in groups
-    }
+def check(config: DictConfig, optimizer: Discrete, flows: list[Process], theta: Tensor) -> None:
+    """Raise BadInput before anything is written: for what is measured only later on and then could not be."""
+    problem = optimizer.problem
+    if config.sharpness.every is not None and config.sharpness.top > problem.dim:
+        raise BadInput(f"sharpness.top={config.sharpness.top}: must be at most the number of parameters, {problem.dim}")
+    if any(isinstance(flow, CentralFlow) for flow in flows):
+        third_derivatives(optimizer.hessian_at(theta), torch.ones_like(theta)[None])
 
 
-def told(summary: dict[str, Any], optimizer: str) -> str:
-    """The closing lines: how far the optimizer came, and how far from it each model is in the end."""
-    processes = summary["processes"]
-    about = {
-        name: f"{100 * end:.2g}%" if (end := shares["end"]) is not None else "not a number"
-        for name, shares in summary["relative"].items()
-    }
-    about |= {
-        name: f"diverged at step {entry['diverged_at']}"
-        for name, entry in processes.items()
-        if name in about and entry["diverged_at"] is not None
-    }
-    own = processes[optimizer]
-    line = sentence(own | {"status": "finished" if own["diverged_at"] is None else "diverged"})
-    parts = ", ".join(f"{name} {text}" for name, text in about.items())
-    return f"{line}\nrms distance from {optimizer}, as a share of how far it came: {parts}"
+def warmed(optimizer: Discrete, theta: Tensor, steps: int) -> State:
+    """Where the optimizer is after so many steps, or after the last one at which its loss was a number."""
+    state = optimizer.init(theta)
+    while state.step < steps and optimizer.healthy(state):
+        state = optimizer.advance(state)
+    return state
+
+
+def watches(config: DictConfig, simulation: Simulation, theta: Tensor) -> list[Watch]:
+    """Everything that is measured, of a simulation that stands at its start."""
+    optimizer, every = config.optimizer.name, config.every
+    problem = simulation.processes[optimizer].problem
+    references = [name for name in (optimizer, "midpoint") if name in simulation.processes]
+    index = some_that_move(problem, theta, config.coordinates, config.seed)
+    found = [Watch("metrics", every, metrics)]
+    for name in references:
+        found.append(Watch("distances", every, Distances(name, simulation.states[name].theta.clone())))
+    found += [Watch("coordinates", every, Coordinates(index)), Watch("predictions", every, Predictions(optimizer))]
+    if config.sharpness.every is not None:
+        measure = Spectrum(config.sharpness.top, config.sharpness.tol, config.seed)
+        found.append(Watch("eigenvalues", config.sharpness.every, measure))
+    return found

@@ -99,9 +99,10 @@ TRAJECTORIES = (
 DISTANCES = (
     Column("step", int, "optimizer steps of time"),
     Column("process", str, "which model of the optimizer"),
-    Column("distance", float, "rms over coordinates of θ_process − θ_optimizer"),
-    Column("displacement", float, "rms over coordinates of θ_optimizer − θ₀"),
-    Column("relative", float, "distance/displacement; empty at step 0"),
+    Column("reference", str, "from which process: the optimizer, or its midpoint"),
+    Column("distance", float, "rms over coordinates of θ_process − θ_reference"),
+    Column("displacement", float, "rms over coordinates of θ_reference − where it began"),
+    Column("relative", float, "distance/displacement; empty where it began"),
 )
 
 COORDINATES = (
@@ -109,6 +110,29 @@ COORDINATES = (
     Column("process", str, "which process"),
     Column("index", int, "which entry of θ"),
     Column("value", float, "θ[index]"),
+    Column("squared_gradient", float, "g[index]², of the gradient that the step leaving here uses"),
+    Column("second_moment", float, "v[index], as it is remembered; the one v of scalar RMSprop"),
+    Column("predicted_squared_gradient", float, "of a central flow: the average g[index]² of the optimizer"),
+)
+
+FLOW_QUANTITY = Column(
+    "quantity",
+    str,
+    "train_loss; squared_gradient, of the norm; variance of the oscillation, in units of P: in all critical "
+    "directions, and [i] along the i-th",
+)
+
+PREDICTIONS = (
+    Column("step", int, "optimizer steps of time"),
+    Column("process", str, "which central flow"),
+    FLOW_QUANTITY,
+    Column("predicted", float, "its average over the oscillation, by the flow"),
+    Column("measured", float, "what it is at the optimizer's iterate; of a variance: the square of its displacement"),
+)
+
+SMOOTHED = (
+    *PREDICTIONS[:3],
+    Column("smoothed", float, "average of the measured numbers, with the weights of a Gaussian around the step"),
 )
 
 SCALE_INVARIANCE = (
@@ -191,6 +215,8 @@ TABLES = {
     "coordinates": COORDINATES,
     "scale_invariance": SCALE_INVARIANCE,
     "alignments": ALIGNMENTS,
+    "predictions": PREDICTIONS,
+    "smoothed": SMOOTHED,
     "moments": MOMENTS,
     "gaps": GAPS,
     "averages": AVERAGES,

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from aeos.schema.fields import at_least, fraction, nonnegative, one_of, positive, setting, unfit
+from aeos.schema.fields import at_least, fraction, nonnegative, one_of, positive, setting
+from aeos.schema.flow import FlowCompare
 from aeos.schema.job import Job
 from aeos.schema.sde import SdeCompare
 
@@ -62,42 +63,6 @@ class Train(Job):
 @dataclass
 class Sharpness(Train):
     every: int = at_least(1, 10)
-
-
-#: The flows of each optimizer that has any.
-FLOWS = {
-    "gd": ("gradient_flow",),
-    "adam": ("adam_order1", "adam_order2", "adam_corrected"),
-}
-
-
-@dataclass
-class FlowCompare(Job):
-    """`flows`: continuous-time models of the optimizer, null for all that it has; Adam's take `substeps` a step each,
-    gradient flow as many as the sharpness asks for.
-
-    `coordinates`: the trajectories of so many parameters, drawn at random, are kept.
-    """
-
-    every: int = at_least(1, 1)
-    flows: list[str] | None = one_of(tuple(name for names in FLOWS.values() for name in names), None)
-    substeps: int = at_least(1, 4)
-    coordinates: int = at_least(0, 16)
-
-    @staticmethod
-    def relations(node: Any) -> Iterator[str]:
-        yield from Job.relations(node)
-        if node.optimizer is None:
-            return
-        known = FLOWS.get(node.optimizer.name)
-        if known is None:
-            yield f"optimizer={node.optimizer.name}: has no flow; choose one of {', '.join(FLOWS)}"
-            return
-        if node.flows is None:
-            return
-        if not node.flows:
-            yield f"flows={node.flows}: must name at least one, or be null for all"
-        yield from unfit("flows", node.flows, known, node.optimizer.name)
 
 
 @dataclass

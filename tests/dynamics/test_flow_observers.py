@@ -22,7 +22,14 @@ def moment(**thetas: list[float]) -> Moment:
 def test_distances_are_root_mean_squares_from_the_reference() -> None:
     seen = moment(adam=[1.0, 2.0, 3.0, 0.0], near=[1.0, 2.0, 3.0, 1.0], far=[4.0, 5.0, 6.0, 3.0])
     near, far = Distances("adam", START)(seen)
-    assert near == {"step": 3, "process": "near", "distance": 0.5, "displacement": 2.0, "relative": 0.25}
+    assert near == {
+        "step": 3,
+        "process": "near",
+        "reference": "adam",
+        "distance": 0.5,
+        "displacement": 2.0,
+        "relative": 0.25,
+    }
     assert (far["process"], far["distance"], far["relative"]) == ("far", 3.0, 1.5)
 
 

@@ -13,7 +13,7 @@ from aeos.errors import BadInput
 from aeos.figures.labels import labels
 from aeos.figures.stability.trajectories import claims, displacements, draw
 from aeos.results.read import Run, load
-from aeos.schema.jobs import FLOWS
+from aeos.schema.flow import FLOWS
 
 STEP = np.arange(21)
 LR = 0.01

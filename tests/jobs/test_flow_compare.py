@@ -17,7 +17,7 @@ import pytest
 
 from aeos.jobs.flow_compare import MODELS
 from aeos.results.schema import METRICS
-from aeos.schema.jobs import FLOWS
+from aeos.schema.flow import FLOWS
 from tests.conftest import Said
 
 SMALL = ("problem=teacher", "steps=12", "every=4", "optimizer.lr=1e-3")
@@ -88,8 +88,8 @@ def test_gradient_descent_is_beside_gradient_flow_until_its_edge(aeos: Callable[
 
 
 CASES = {
-    "optimizer=kadam": "optimizer=kadam: has no flow; choose one of gd, adam",
-    "optimizer=gd flows=[adam_order1]": "gd has no adam_order1; it has gradient_flow",
+    "optimizer=kadam": "optimizer=kadam: has no flow; choose one of gd, rmsprop, scalar_rmsprop, adam",
+    "optimizer=gd flows=[adam_order1]": "gd has no adam_order1; it has midpoint, gradient_flow",
     "optimizer=gd batch_size=16": "batch_size=null",
     "optimizer.beta1=0": "optimizer.beta1=0",
     "optimizer.bias_correction=false": "optimizer.bias_correction=false",

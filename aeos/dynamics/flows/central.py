@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +22,7 @@ class Local:
     """A point of a central flow. Rows of U are the K critical directions, UPUᵀ = I, and HU = (H + ridge)U its rows.
 
     The oscillation around the point has covariance Σ = UᵀXU; X is None where no finite one keeps the flow at the edge.
+    Time averages, by `loss` and `squared_gradient`, are of the loss without its penalty.
     """
 
     value: Tensor
@@ -34,6 +36,20 @@ class Local:
     tracker: dict[str, Any]
     matvecs: int
 
+    def loss(self, ridge: float) -> float:
+        """L + ½⟨H, Σ⟩: the time average of the loss; NaN where there is no X."""
+        if self.X is None:
+            return math.nan
+        inner = (self.U @ (self.HU - ridge * self.U).T).double().cpu()
+        return self.value.item() + 0.5 * float((inner * self.X).sum())
+
+    def squared_gradient(self, ridge: float) -> Tensor:
+        """∇L² + diag(HΣH), (d,): the time average of each entry's square."""
+        if self.X is None:
+            return torch.full_like(self.gradient, math.nan)
+        swing = self.HU - ridge * self.U
+        return self.gradient.square() + (swing * (self.X.to(swing) @ swing)).sum(0)
+
 
 @dataclass
 class CentralFlow(Flow):
@@ -42,7 +58,7 @@ class CentralFlow(Flow):
     P, ν, a, c as in `Averaged` (gradient descent: P = 1/η), g, H and λ as in `Flow`; κ = 2, 2 − ηλ for decoupled decay.
     Σ = UᵀXU is the covariance of the oscillation that the flow averages over, in the directions whose eigenvalue of
     P⁻¹H is above `cut`·κ. X is the solution of the complementarity problem that holds these eigenvalues at κ or below,
-    and zero where none reaches it: there this is the stable flow. Gradient descent with one of them, of unit eigenvector:
+    and zero where none reaches it: there this is the stable flow. For gradient descent with one of them, S = 2/η:
     θ′ = −η(∇L + ½σ²∇S), σ² = 2⟨−∇L, ∇S⟩/‖∇S‖².
 
     Euler's method with `substeps` in a step, each of which takes a gradient, the products that the eigenvectors need

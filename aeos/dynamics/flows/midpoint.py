@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -50,7 +49,7 @@ class Midpoint:
         return state.pending
 
     def healthy(self, state: State) -> bool:
-        return math.isfinite(self.look(state)[0].item())
+        return bool(state.theta.isfinite().all())
 
     def advance(self, state: State) -> State:
         behind, here = state.memory["here"], state.memory["ahead"]

@@ -13,11 +13,6 @@ from aeos.optimizers.rules.adaptive import RMSprop, divisor
 
 Values = dict[str, Tensor]
 
-MOMENTUM = (
-    "no flow is known for what an optimizer with momentum averages to; `aeos sharpness` says where it stands to its "
-    "threshold, optimizer={instead} has flows"
-)
-
 
 class Preconditioner(Protocol):
     """P, of shape (1,) or (d,), in units of 1/θ'² like the Hessian: the step is −P⁻¹∇L, learning rate included."""
@@ -104,9 +99,7 @@ def preconditioner(rule: Any, substeps: int = 1) -> Preconditioner:
     if rule.name == "gd":
         return Constant()
     if rule.name not in ("rmsprop", "scalar_rmsprop"):
-        momentum = {"adam": "rmsprop", "nadam": "rmsprop", "ema": "gd", "heavy_ball": "gd", "nesterov": "gd"}
-        why = MOMENTUM.format(instead=momentum[rule.name]) if rule.name in momentum else "it has no such flow"
-        raise BadInput(f"optimizer={rule.name}: {why}")
+        raise BadInput(f"optimizer={rule.name}: no such flow is known; set optimizer=gd, rmsprop or scalar_rmsprop")
     if rule.freeze is not None:
         raise BadInput(f"optimizer.freeze={rule.freeze}: the flows have no frozen preconditioner; set it to null")
     if rule.beta2 == 0:

@@ -1,0 +1,1 @@
+"""What `aeos flow-compare` is made of."""
