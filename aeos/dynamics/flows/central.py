@@ -79,15 +79,15 @@ class CentralFlow(Flow):
         super().__post_init__()
         if not 0 < self.cut < 1:
             raise BadInput(f"cut={self.cut}: must be in (0, 1)")
+        if self.preconditioner.rate > self.substeps:  # Euler's steps keep ν and c positive below that
+            least = math.ceil(self.preconditioner.rate)
+            raise BadInput(f"substeps={self.substeps}: too few for this optimizer.beta2; set substeps={least}")
         if not self.regularized and self.discrete.rule.name == "gd":
             raise BadInput("regularized=false: of gd nothing but gradient flow is left; choose that, or an RMSprop")
 
     def kappa(self, lr: float) -> float:
         """The eigenvalue of P⁻¹(H + ridge) at the edge of stability."""
         return 2 - lr * self.decay
-
-    def least(self) -> int:
-        return self.substeps
 
     def linearize(self, state: State) -> Local:
         """What holds at this θ; computed once. The state's tracker stays as it is until the flow moves on."""
@@ -145,7 +145,7 @@ class CentralFlow(Flow):
         """With x = svec(X): θ′ = w + Wᵀx, ν′ = n + Nᵀx and d(κ − e)/dt = smat(a + Bx) hold the K eigenvalues e at κ."""
         U, HU, model, kappa, slopes = local.U, local.HU, self.preconditioner, self.kappa(lr), dict(local.slopes)
         i, j = torch.triu_indices(len(U), len(U))
-        c = torch.where(i == j, 1.0, 2**0.5).to(U)[:, None]
+        c = torch.where(i == j, 1, 2).to(U).sqrt()[:, None]
         D, UU = c * third_derivatives(hessian, U), c * U[i] * U[j]
         W = -D / (2 * local.p) if self.regularized else torch.zeros_like(D)
         N = model.seen(c * HU[i], HU[j])

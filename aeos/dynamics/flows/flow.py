@@ -33,15 +33,11 @@ class Flow:
     def __post_init__(self) -> None:
         self.problem = self.discrete.problem
         rule: Any = self.discrete.rule
-        self.preconditioner = preconditioner(rule, self.least())
+        self.preconditioner = preconditioner(rule)
         if self.discrete.batches is not None or self.discrete.noise is not None:
             raise BadInput("batch_size: the flows are of the full batch; set batch_size=null")
         decay, decoupled = float(rule.weight_decay), rule.decoupled and rule.name != "gd"
         self.ridge, self.decay = (0.0, decay) if decoupled else (decay, 0.0)
-
-    def least(self) -> int:
-        """So many parts a step has at the least."""
-        return 1
 
     def lr(self, step: int) -> float:
         return float(self.discrete.lr(step))

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from aeos.curvature import NotFinite, Preconditioned, SharpnessTracker
+from aeos.curvature import NotFinite, Operator, Preconditioned, SharpnessTracker
 from aeos.dynamics.flows.central import CentralFlow
 from aeos.dynamics.flows.flow import Flow
 from aeos.dynamics.flows.midpoint import Midpoint
@@ -59,9 +59,10 @@ class Predictions:
 
 @dataclass
 class Spectrum:
-    """The rows of eigenvalues.csv: the `top` largest of P^{-½}(H + ρI)P^{-½} along flows and midpoints.
+    """The rows of eigenvalues.csv: the `top` largest of H and of P^{-½}(H + ρI)P^{-½} along flows and midpoints.
 
-    P without the learning rate and ρ as the rule has them, so that 2/η is the threshold of gd and RMSprop.
+    P without the learning rate and ρ as the rule has them, so that 2/η is the threshold of gd and RMSprop; the second
+    operator is left out where it is the first.
     """
 
     top: int = 2
@@ -73,23 +74,22 @@ class Spectrum:
         for name, (process, state) in moment.states.items():
             if not isinstance(process, Flow | Midpoint):
                 continue
-            rule = process.discrete.rule
-            tracker = self.trackers.setdefault(name, SharpnessTracker(self.top, tol=self.tol, seed=self.seed))
-            hessian = process.discrete.hessian_at(state.theta)
-            try:
-                pairs = tracker.measure(Preconditioned(hessian, process.divisor(state), float(rule.ridge)), state.theta)
-            except NotFinite:
-                continue
-            operator = "hessian" if rule.name == "gd" else "preconditioned"
-            for i, (value, residual) in enumerate(zip(pairs.values.tolist(), pairs.residuals.tolist(), strict=True), 1):
-                yield {
-                    "step": state.step,
-                    "process": name,
-                    "operator": operator,
-                    "index": i,
-                    "value": value,
-                    "residual": residual,
-                }
+            rule, hessian = process.discrete.rule, process.discrete.hessian_at(state.theta)
+            operators: dict[str, Operator] = {"hessian": hessian}
+            if rule.name != "gd" or rule.ridge:
+                operators["preconditioned"] = Preconditioned(hessian, process.divisor(state), float(rule.ridge))
+            for operator, product in operators.items():
+                tracker = self.trackers.setdefault(
+                    f"{name}/{operator}", SharpnessTracker(self.top, tol=self.tol, seed=self.seed)
+                )
+                try:
+                    pairs = tracker.measure(product, state.theta)
+                except NotFinite:
+                    continue
+                about = {"step": state.step, "process": name, "operator": operator}
+                found = zip(pairs.values.tolist(), pairs.residuals.tolist(), strict=True)
+                for index, (value, residual) in enumerate(found, 1):
+                    yield about | {"index": index, "value": value, "residual": residual}
 
     def pack(self) -> dict[str, Any]:
         return {key: tracker.pack() for key, tracker in self.trackers.items()}

@@ -17,6 +17,10 @@ Values = dict[str, Tensor]
 class Preconditioner(Protocol):
     """P, of shape (1,) or (d,), in units of 1/θ'² like the Hessian: the step is −P⁻¹∇L, learning rate included."""
 
+    @property
+    def rate(self) -> float:
+        """a, at which it forgets."""
+
     def begin(self, memory: Values, like: Tensor) -> Values:
         """What the flow remembers, from what the rule does after the step that leaves here; fresh tensors."""
 
@@ -36,6 +40,8 @@ class Preconditioner(Protocol):
 @dataclass(frozen=True)
 class Constant:
     """P = 1/η: that of gradient descent, which remembers nothing."""
+
+    rate: float = 0.0
 
     def begin(self, memory: Values, like: Tensor) -> Values:
         return {}
@@ -94,8 +100,8 @@ class Averaged:
         return x * y if self.rule.elementwise else (x * y).sum(-1, keepdim=True)
 
 
-def preconditioner(rule: Any, substeps: int = 1) -> Preconditioner:
-    """That of the rule. Raises BadInput when it has none in continuous time, or one too fast for so many substeps."""
+def preconditioner(rule: Any) -> Preconditioner:
+    """That of the rule. Raises BadInput when it has none in continuous time."""
     if rule.name == "gd":
         return Constant()
     if rule.name not in ("rmsprop", "scalar_rmsprop"):
@@ -104,9 +110,4 @@ def preconditioner(rule: Any, substeps: int = 1) -> Preconditioner:
         raise BadInput(f"optimizer.freeze={rule.freeze}: the flows have no frozen preconditioner; set it to null")
     if rule.beta2 == 0:
         raise BadInput("optimizer.beta2=0: forgets at once, which no rate in continuous time does; set it > 0")
-    found = Averaged(rule)
-    if found.rate > substeps:  # Euler's steps keep ν and c positive below that
-        raise BadInput(
-            f"substeps={substeps}: too few for optimizer.beta2={rule.beta2}; set substeps={-int(-found.rate // 1)}"
-        )
-    return found
+    return Averaged(rule)

@@ -22,20 +22,22 @@ class StableFlow(Flow):
 
     of RMSprop and scalar RMSprop; P, in units with 1/η, and c as in `Averaged`, g and λ as in `Flow`. At k it has gone
     for k of the optimizer's steps, a schedule's η constant in each. Runge and Kutta's method of fourth order in
-    ⌈ηS/reach⌉ equal parts of a step, ηS the largest eigenvalue of P⁻¹(H + ridge), measured anew every `refresh` steps:
-    stable for parts with ηS up to 2.78. Four gradients a part.
+    ⌈ηS/reach⌉ equal parts of a step, or `parts` if that is more, ηS the largest eigenvalue of P⁻¹(H + ridge), measured
+    anew every `refresh` steps: stable for parts with ηS up to 2.78. Four gradients a part.
 
-    Raises BadInput as `Flow` does, and for reach outside of (0, 2.5]. Cohen et al., arXiv 2410.24206.
+    Raises BadInput as `Flow` does, for reach outside of (0, 2.5] and for no parts. Cohen et al., arXiv 2410.24206.
     """
 
     name: str = "stable_flow"
     reach: float = 1.0
     refresh: int = 5
+    parts: int = 4  # where a gradient passes zero, P follows faster than S says
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.reach <= 2.5 or self.refresh < 1:
-            raise BadInput(f"reach={self.reach}, refresh={self.refresh}: must be in (0, 2.5], and >= 1")
+        if not 0 < self.reach <= 2.5 or self.refresh < 1 or self.parts < 1:
+            given = f"reach={self.reach}, refresh={self.refresh}, parts={self.parts}"
+            raise BadInput(f"{given}: must be in (0, 2.5], >= 1 and >= 1")
 
     def begin(self, state: State) -> State:
         state = super().begin(state)
@@ -46,7 +48,8 @@ class StableFlow(Flow):
         if state.step % self.refresh == 0 or not state.tracker:
             self._measure(state)
         lr = self.lr(state.step)
-        parts = max(1, math.ceil(lr * float(state.memory["sharpness"]) / self.reach))
+        fastest = max(lr * float(state.memory["sharpness"]), self.preconditioner.rate)
+        parts = max(self.parts, math.ceil(fastest / self.reach))
         h, g = 1 / parts, self.look(state)[1]
         now = {"theta": state.theta, **state.memory}
         for part in range(parts):
@@ -90,6 +93,7 @@ class GradientFlow(StableFlow):
     """
 
     name: str = "gradient_flow"
+    parts: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()

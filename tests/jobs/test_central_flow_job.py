@@ -1,0 +1,172 @@
+"""Would catch: a prediction set beside another process, a warm-up that moves the clock, a kill that shows in a flow."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aeos.results.schema import TABLES
+from aeos.schema.flow import FLOWS
+from tests.conftest import Said
+
+EDGE = ("problem=teacher", "optimizer=gd", "optimizer.lr=0.35", "substeps=2")
+
+
+def tables(folder: Path) -> dict[str, pd.DataFrame]:
+    return {file.stem: pd.read_csv(file) for file in folder.glob("outputs/flow_compare/*/*.csv")}
+
+
+@pytest.fixture(scope="module")
+def at_the_edge(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """40 steps from the midpoint after 1200, where two eigenvalues are critical."""
+    there = tmp_path_factory.mktemp("edge")
+    command = [sys.executable, "-m", "aeos", "flow-compare", *EDGE, "steps=1240", "warmup=1200", "coordinates=202"]
+    done = subprocess.run(command, cwd=there, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return there, done.stdout
+
+
+def test_its_tables_stand_on_the_optimizers_clock(at_the_edge: tuple[Path, str]) -> None:
+    found = tables(at_the_edge[0])
+    every = [*range(1200, 1241)]
+    names = ["gd", *FLOWS["gd"]]
+    assert found.keys() == {"metrics", "distances", "coordinates", "predictions", "smoothed", "eigenvalues"}
+    assert all(list(found[name]["step"].unique()) == every for name in found.keys() - {"eigenvalues"})
+    assert list(found["eigenvalues"]["step"].unique()) == [1200, 1210, 1220, 1230, 1240]
+    assert list(found["metrics"]["process"].unique()) == names
+    assert set(found["eigenvalues"]["process"]) == {*FLOWS["gd"]}
+    pairs = set(found["distances"][["process", "reference"]].itertuples(index=False, name=None))
+    assert pairs == {(a, b) for a in names for b in ("gd", "midpoint") if a != b}
+
+
+def test_what_is_measured_is_the_optimizers_and_what_is_smoothed_its_average(at_the_edge: tuple[Path, str]) -> None:
+    found = tables(at_the_edge[0])
+    rows = found["predictions"].set_index(["quantity", "step"])
+    own = found["metrics"].query("process == 'gd'").set_index("step")
+    assert rows.loc["train_loss", "measured"].to_numpy() == pytest.approx(own["train_loss"].to_numpy(), rel=1e-12)
+    squared = rows.loc["squared_gradient", "measured"].to_numpy()
+    assert squared == pytest.approx(own["grad_norm"].to_numpy() ** 2, rel=1e-12)
+    smooth = found["smoothed"].query("quantity == 'train_loss'").set_index("step")["smoothed"]
+    weights = np.exp(-0.5 * ((np.arange(1200, 1241) - 1215) / 20) ** 2)
+    assert smooth[1215] == pytest.approx(np.average(own["train_loss"], weights=weights), rel=1e-12)  # 4 σ reach beyond
+
+
+def test_predictions_of_each_entry_add_up_to_those_of_the_norm(at_the_edge: tuple[Path, str]) -> None:
+    """E‖g‖² over all 202 entries; the variances along the critical directions to their trace."""
+    found = tables(at_the_edge[0])
+    rows = found["predictions"].set_index(["quantity", "step"])
+    entries = (
+        found["coordinates"].query("process == 'central_flow'").groupby("step")["predicted_squared_gradient"].sum()
+    )
+    assert entries.to_numpy() == pytest.approx(rows.loc["squared_gradient", "predicted"].to_numpy(), rel=1e-10)
+    for column in ("predicted", "measured"):
+        parts = rows.loc["variance[1]", column] + rows.loc["variance[2]", column]
+        assert parts.to_numpy() == pytest.approx(rows.loc["variance", column].to_numpy(), rel=1e-9, abs=1e-15)
+    assert (rows.loc["variance[1]", "predicted"] >= rows.loc["variance[2]", "predicted"]).all()
+
+
+def test_the_flow_stays_at_the_edge_and_predicts_the_mean_loss(at_the_edge: tuple[Path, str]) -> None:
+    there, said = at_the_edge
+    found = tables(there)
+    central = found["eigenvalues"].query("process == 'central_flow' and step > 1200")
+    locked = central.query("index == 1")["value"].to_numpy() * 0.35
+    assert locked == pytest.approx(2, abs=1e-4)  # set after: 2e-5; the second is at times a little below
+    assert central.query("index == 2")["value"].to_numpy() * 0.35 == pytest.approx(2, abs=0.01)  # set after: 4e-3
+    (file,) = there.glob("outputs/flow_compare/*/summary.json")
+    means = json.loads(file.read_text())["averages"]["central_flow"]
+    later = found["predictions"].query("step > 1200 and quantity == 'train_loss'")
+    assert means["train_loss"]["measured"] == pytest.approx(later["measured"].mean(), rel=1e-12)
+    assert means["train_loss"]["predicted"] == pytest.approx(later["measured"].mean(), rel=0.15)  # §5 asks 10% of 500
+    assert f"train loss {means['train_loss']['predicted']:.4g}, measured" in said
+
+
+@pytest.mark.parametrize("optimizer", ["rmsprop", "scalar_rmsprop"])
+def test_every_flow_of_an_rmsprop_runs_from_its_start(
+    optimizer: str, aeos: Callable[..., Said], tmp_path: Path
+) -> None:
+    words = ("problem=teacher", f"optimizer={optimizer}", "optimizer.lr=3e-3", "steps=3", "every=3", "coordinates=4")
+    said = aeos("flow-compare", *words)
+    assert (said.code, said.err) == (0, "")
+    found = tables(tmp_path)
+    assert list(found["metrics"]["process"].unique()) == [optimizer, *FLOWS[optimizer]]
+    assert found["coordinates"].query("process != 'midpoint'")["second_moment"].notna().all()
+    assert set(found["predictions"]["process"]) == {"central_flow", "ablated_flow"}
+    assert (found["predictions"].query("quantity == 'variance'")["predicted"] >= 0).all()
+
+
+def test_a_flow_that_nothing_holds_at_the_edge_diverges_with_its_optimizer(
+    aeos: Callable[..., Said], tmp_path: Path
+) -> None:
+    """A quadratic has no third derivative: beyond 2/η no oscillation bends gradient descent back."""
+    words = ("problem=quadratic", "problem.spectrum=[1,21]", "dtype=float64", "steps=10", "every=5", "optimizer=gd")
+    said = aeos("flow-compare", *words, "optimizer.lr=0.1", "flows=[central_flow]")
+    assert (said.code, said.err) == (0, "")
+    assert "central_flow diverged at step 0" in said.out
+    assert list(tables(tmp_path)["metrics"].query("process == 'central_flow'")["step"]) == [0]
+
+
+BAD = {
+    "optimizer=adam flows=[central_flow]": "none is known for momentum; take optimizer=rmsprop, or see where it stands",
+    "optimizer=ema": "optimizer=ema: has no stable or central flow: none is known for momentum; take optimizer=gd",
+    "optimizer=nadam flows=[central_flow]": "aeos sharpness optimizer=nadam",
+    "optimizer=gd flows=[ablated_flow]": "gd has no ablated_flow",
+    "optimizer=gd warmup=200": "warmup=200: must be at most steps=100",
+    "warmup=20": "Adam's models begin where Adam does",
+    "optimizer=rmsprop optimizer.beta2=0": "optimizer.beta2=0",
+    "optimizer=rmsprop optimizer.beta2=0.1": "set substeps=9",
+    "optimizer=rmsprop optimizer.freeze=3": "optimizer.freeze=3",
+    "optimizer=gd tol=1": "tol=1.0: must be in [1e-14, 1e-3]",
+    "optimizer=gd smoothing=0": "smoothing=0.0",
+    "optimizer=gd sharpness.top=203": "sharpness.top=203: must be at most the number of parameters, 202",
+    "optimizer=gd problem=edge model=cnn data=mnist5k": "model.activation=relu: central flows need a smooth loss",
+    "optimizer=gd problem=edge model=cnn data=mnist5k model.activation=gelu": "model.pool=max",
+}
+
+
+@pytest.mark.parametrize("word", BAD)
+def test_what_cannot_work_says_so_in_one_line(word: str, aeos: Callable[..., Said], tmp_path: Path) -> None:
+    said = aeos("flow-compare", "problem=teacher", *word.split())
+    assert (said.code, said.out, len(said.err.splitlines())) == (2, "", 1)
+    assert BAD[word] in said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_kill_in_a_central_flow_changes_no_digit(aeos: Callable[..., Said], tmp_path: Path) -> None:
+    """RMSprop after a warm-up, all flows: trackers and what they remember lie in the checkpoint."""
+    settings = ("problem=teacher", "optimizer=rmsprop", "optimizer.lr=0.003", "steps=116", "warmup=100", "every=2")
+    words = ("flow-compare", *settings, "threads=1", "sharpness.every=3")
+    there = tmp_path / "killed"
+    there.mkdir()
+    command = [sys.executable, "-m", "aeos", *words, "checkpoint_seconds=0.05"]
+
+    def start() -> subprocess.Popen[str]:
+        return subprocess.Popen(command, cwd=there, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    killed, deadline = start(), time.monotonic() + 60
+    while not list(there.glob("outputs/flow_compare/*/checkpoint.pt")):
+        assert time.monotonic() < deadline
+        assert killed.poll() is None
+        time.sleep(0.005)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    assert killed.returncode == -signal.SIGKILL, "the run ended before it was killed: make it longer"
+    rest = start()
+    assert rest.communicate(timeout=120)[1] == ""
+    assert aeos(*words).code == 0
+    (log,) = there.glob("outputs/flow_compare/*/run.log")
+    assert "continues from its checkpoint" in log.read_text()
+    whole, pieces = tables(tmp_path), tables(there)
+    assert whole.keys() == pieces.keys()
+    for name, table in whole.items():
+        clock = [column.name for column in TABLES[name] if column.clock]
+        pd.testing.assert_frame_equal(pieces[name].drop(columns=clock), table.drop(columns=clock), check_exact=True)
