@@ -52,7 +52,8 @@ def run(config: DictConfig, folder: RunFolder) -> None:
         simulation.run(config.steps, advance)
         smooth(recorder, folder.path, config.smoothing)
         summary = summarize(folder.path / "metrics.csv", simulation.diverged)
-        summary["relative"] = distances(folder.path / "distances.csv", optimizer.name)
+        summary["reference"] = "midpoint" if "midpoint" in simulation.processes else optimizer.name
+        summary["relative"] = distances(folder.path / "distances.csv", summary["reference"])
         summary["averages"] = averages(folder.path / "predictions.csv")
         recorder.finish(summary)
     print(f"{folder.path}: {told(summary, optimizer.name)}")

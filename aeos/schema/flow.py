@@ -30,8 +30,8 @@ KINKED = ("relu", "hardtanh")
 
 @dataclass
 class Spectrum:
-    """Every `every` steps (null: never) the `top` eigenvalues of the (preconditioned) Hessian, to a relative error of
-    `tol`, along flows and midpoints.
+    """Every `every` steps (null: never) the `top` eigenvalues of the Hessian, and of the preconditioned one where there
+    is one, to a relative error of `tol`, along flows and midpoints.
     """
 
     every: int | None = at_least(1, None, ", or null for never")
@@ -54,7 +54,7 @@ class FlowCompare(Job):
     flows: list[str] | None = one_of(NAMES, None)
     substeps: int = at_least(1, 4)
     warmup: int = at_least(0, 0)
-    tol: float = setting(1e-8, lambda x: 1e-14 <= x <= 1e-3, "in [1e-14, 1e-3]")
+    tol: float = setting(1e-6, lambda x: 1e-14 <= x <= 1e-3, "in [1e-14, 1e-3]")
     smoothing: float = positive(20.0)
     coordinates: int = at_least(0, 16)
     sharpness: Spectrum = field(default_factory=Spectrum)

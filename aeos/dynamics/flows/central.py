@@ -71,7 +71,7 @@ class CentralFlow(Flow):
 
     name: str = "central_flow"
     substeps: int = 4
-    tol: float = 1e-8
+    tol: float = 1e-6
     cut: float = 0.975
     regularized: bool = True
 

@@ -27,7 +27,9 @@ def distances(file: Path, reference: str) -> dict[str, dict[str, float | None]]:
 
 
 def told(summary: dict[str, Any], optimizer: str) -> str:
-    """The closing lines: how far the optimizer came, how far from it each model is in the end, what it predicted."""
+    """The closing lines: how far the optimizer came, how far from it, or from its midpoint, each model is in the end,
+    what it predicted.
+    """
     processes = summary["processes"]
     about = {
         name: f"{100 * end:.2g}%" if (end := shares["end"]) is not None else "not a number"
@@ -41,7 +43,7 @@ def told(summary: dict[str, Any], optimizer: str) -> str:
     own = processes[optimizer]
     line = sentence(own | {"status": "finished" if own["diverged_at"] is None else "diverged"})
     parts = ", ".join(f"{name} {text}" for name, text in about.items())
-    lines = [line, f"rms distance from {optimizer}, as a share of how far it came: {parts}"]
+    lines = [line, f"rms distance from {summary['reference']}, as a share of how far it came: {parts}"]
     for name, means in summary["averages"].items():
         found = [
             f"{CALLED[key]} {mean['predicted']:.4g}, measured {mean['measured']:.4g}"
