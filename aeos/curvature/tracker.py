@@ -71,6 +71,7 @@ class SharpnessTracker:
         else:
             krylov.add(normal(like, self.generator))
             found, self.lowest = self._settled(krylov, STILL + self.k), 0.0
+            found = self._rejoined(krylov, found)
         if catch is not None:
             found = self._grow(krylov, found, catch)
         pairs = extract(krylov, found, self.k)
@@ -94,6 +95,19 @@ class SharpnessTracker:
             self.k += 1
             found = self._settled(krylov)
         return found
+
+    def _rejoined(self, krylov: Krylov, found: Ritz) -> Ritz:
+        """With what was followed until now: of a multiple eigenvalue a search from one vector finds one."""
+        vectors = self.known[-1].vectors[: self.k] if self.known else []
+        if not len(vectors) or krylov.size == krylov.basis.shape[1]:
+            return found
+        if krylov.size + len(vectors) > len(krylov.basis):
+            keep = len(krylov.basis) // 2
+            krylov.compress(found.coordinates[:, :keep], found.values[:keep])
+        for vector in vectors:
+            if krylov.size < len(krylov.basis):
+                krylov.add(vector.to(krylov.basis))
+        return self._settled(krylov)
 
     def _settled(self, krylov: Krylov, still: int = 0) -> Ritz:
         """k converged values, and one below them unless they are all."""

@@ -55,7 +55,7 @@ class FlowCompare(Job):
     substeps: int = at_least(1, 4)
     warmup: int = at_least(0, 0)
     tol: float = setting(1e-6, lambda x: 1e-14 <= x <= 1e-3, "in [1e-14, 1e-3]")
-    smoothing: float = positive(20.0)
+    smoothing: float = positive(50.0)
     coordinates: int = at_least(0, 16)
     sharpness: Spectrum = field(default_factory=Spectrum)
 

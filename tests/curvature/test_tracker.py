@@ -111,3 +111,18 @@ def test_the_whole_space_and_the_zero_operator(k: int) -> None:
         for _ in range(3):
             found = tracker.measure(lambda v, A=operator: A @ v, A[0])
             torch.testing.assert_close(found.values, torch.linalg.eigvalsh(operator).flip(0)[:k], rtol=1e-3, atol=1e-9)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_eigenvalues_that_became_equal_are_both_found_again_by_a_cold_start(count: int) -> None:
+    """As those of a central flow do, which holds them at one value: from one vector only one of them is to be seen."""
+    generator = torch.Generator().manual_seed(1)
+    Q = torch.linalg.qr(torch.randn(60, 60, generator=generator, dtype=torch.float64))[0]
+    tracker, lower = SharpnessTracker(tol=1e-8, restart=3), torch.linspace(0, 1.2, 60 - count, dtype=torch.float64)
+    for k in range(20):
+        apart = torch.arange(count) * 0.02 * 0.1**k
+        spectrum = torch.cat([lower, 2 + apart])
+        matrix = Q @ spectrum.diag() @ Q.T
+        found = tracker.measure(lambda v, matrix=matrix: matrix @ v, Q[0], 1.9)  # type: ignore[misc]
+        assert found.values.numpy() == pytest.approx(spectrum[-count:].flip(0).numpy(), rel=1e-7)
+        assert len(found.values) == count

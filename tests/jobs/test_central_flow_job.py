@@ -57,7 +57,7 @@ def test_what_is_measured_is_the_optimizers_and_what_is_smoothed_its_average(at_
     squared = rows.loc["squared_gradient", "measured"].to_numpy()
     assert squared == pytest.approx(own["grad_norm"].to_numpy() ** 2, rel=1e-12)
     smooth = found["smoothed"].query("quantity == 'train_loss'").set_index("step")["smoothed"]
-    weights = np.exp(-0.5 * ((np.arange(1200, 1241) - 1215) / 20) ** 2)
+    weights = np.exp(-0.5 * ((np.arange(1200, 1241) - 1215) / 50) ** 2)
     assert smooth[1215] == pytest.approx(np.average(own["train_loss"], weights=weights), rel=1e-12)  # 4 σ reach beyond
 
 
