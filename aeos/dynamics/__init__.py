@@ -7,6 +7,7 @@ from aeos.dynamics.observers import Moment, Watch, metrics
 from aeos.dynamics.process import Process, State
 from aeos.dynamics.scale_invariance import ScaleInvariance
 from aeos.dynamics.sde import Sde, SdeAdam, SdeEmpiricalSign, SdeRMSprop, SdeSGD, SdeSignSGD
+from aeos.dynamics.self_stabilization import SelfStabilization
 from aeos.dynamics.sharpness import Sharpness
 from aeos.dynamics.simulate import Memory, Recorder, Simulation
 
@@ -30,6 +31,7 @@ __all__ = [
     "SdeRMSprop",
     "SdeSGD",
     "SdeSignSGD",
+    "SelfStabilization",
     "Sharpness",
     "Simulation",
     "Spectrum",

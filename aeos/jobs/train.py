@@ -12,6 +12,7 @@ from aeos.jobs.edge import judge, sharpness_watches
 from aeos.jobs.optimizer import build_optimizer
 from aeos.jobs.progress import progress
 from aeos.jobs.scale_invariance import scale_invariance_watches
+from aeos.jobs.self_stabilization import self_stabilization_watches
 from aeos.jobs.threads import use_threads
 from aeos.problems.build import build_problem
 from aeos.results.folder import RunFolder
@@ -24,6 +25,7 @@ def run(config: DictConfig, folder: RunFolder) -> None:
     process = build_optimizer(config, problem, graph=config.sharpness.every)
     watches = [Watch("metrics", config.every, metrics), *sharpness_watches(config, problem, process.rule)]
     watches += scale_invariance_watches(config, problem, process.rule)
+    watches += self_stabilization_watches(config, process.rule)
     start = problem.init(config.seed)
     with (
         use_threads(config, folder, problem, process.batch(0)) as threads,

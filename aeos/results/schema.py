@@ -162,6 +162,25 @@ ALIGNMENTS = (
     Column("cosine", float, "cos(W_n, g_{n−lag}): 0 at lag 0"),
 )
 
+SELF_STABILIZATION = (
+    Column("step", int, "optimizer steps taken, t"),
+    Column("process", str, "which process"),
+    Column("train_loss", float, "full-batch loss at the iterate w_t"),
+    Column("midpoint_loss", float, "the same at the midpoint w̄ = (w_t + w_{t+1})/2, as all that follows"),
+    Column("sharpness", float, "S = λ₁ of the Hessian, of the loss with its L2 penalty where weights decay"),
+    Column("threshold", float, "2/η"),
+    Column("x", float, "u·d: the oscillation, u the eigenvector of S and d = (w_t − w_{t+1})/2"),
+    Column("share", float, "|x|/‖d‖: 1 where the step is along u alone"),
+    Column("second_sharpness", float, "λ₂"),
+    Column("second_x", float, "d along its eigenvector"),
+    Column("alpha", float, "−⟨∇L, ∇S^⊥⟩: progressive sharpening, ∇S^⊥ the part of ∇S at right angles to u"),
+    Column("beta", float, "‖∇S^⊥‖²"),
+    Column("delta", float, "√(2α/β): the |x| that keeps S where it is; nan where nothing sharpens"),
+    Column("cosine", float, "cos(D, ∇S), D = ½(g_t + g_{t+1}) − ∇L(w̄): 1 by the cubic model"),
+    Column("ratio", float, "⟨D, ∇S⟩/(½x²‖∇S‖²): 1 by the cubic model"),
+    Column("projection", float, "w_t − w̄ along u, both kept from where S first was 2/η or more; empty before"),
+)
+
 QUANTITY = Column(
     "quantity",
     str,
@@ -215,6 +234,7 @@ TABLES = {
     "coordinates": COORDINATES,
     "scale_invariance": SCALE_INVARIANCE,
     "alignments": ALIGNMENTS,
+    "self_stabilization": SELF_STABILIZATION,
     "predictions": PREDICTIONS,
     "smoothed": SMOOTHED,
     "moments": MOMENTS,

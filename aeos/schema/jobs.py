@@ -41,6 +41,13 @@ class ScaleInvariance:
 
 
 @dataclass
+class SelfStabilization:
+    """How the oscillation of gradient descent turns the sharpness back, every `every` steps (null: never)."""
+
+    every: int | None = at_least(1, None, ", or null for never")
+
+
+@dataclass
 class Train(Job):
     """`full_batch`: true refuses minibatches, false refuses to do without; null is either."""
 
@@ -48,6 +55,7 @@ class Train(Job):
     full_batch: bool | None = None
     sharpness: Measure = field(default_factory=Measure)
     scale_invariance: ScaleInvariance = field(default_factory=ScaleInvariance)
+    self_stabilization: SelfStabilization = field(default_factory=SelfStabilization)
 
     @staticmethod
     def relations(node: Any) -> Iterator[str]:

@@ -126,6 +126,10 @@ CASES = {  # the words after `aeos`, and what the line must name
     "sharpness model.depth=0 model.activation=identity problem=quadratic": "model",
     "sharpness -m optimizer=adam,signsgd sharpness.top=0": "sharpness.top",
     "train optimizer=signsgd sharpness.every=5": "signsgd",
+    "sharpness self_stabilization.every=0": "self_stabilization.every",
+    "sharpness self_stabilisation.every=1": "self_stabilization",
+    "sharpness optimizer=rmsprop self_stabilization.every=1": "choose optimizer=gd",
+    "sharpness batch_size=64 self_stabilization.every=1": "set batch_size=null",
     # sweeps
     "sweep-stability optimizer=gd": "beta1",
     "sweep-stability optimizer=kadam optimizer.stages=[[0.9,0.99]]": "optimizer.stages",
