@@ -98,9 +98,9 @@ class SharpnessTracker:
 
     def _rejoined(self, krylov: Krylov, found: Ritz) -> Ritz:
         """With what was followed until now: of a multiple eigenvalue a search from one vector finds one."""
-        vectors = self.known[-1].vectors[: self.k] if self.known else []
-        if not len(vectors) or krylov.size == krylov.basis.shape[1]:
+        if not self.known or krylov.size == krylov.basis.shape[1]:
             return found
+        vectors = self.known[-1].vectors[: self.k]
         if krylov.size + len(vectors) > len(krylov.basis):
             keep = len(krylov.basis) // 2
             krylov.compress(found.coordinates[:, :keep], found.values[:keep])

@@ -9,6 +9,8 @@ from typing import Any
 from aeos.results.read import NOT_IDENTITY, Run, flatten
 
 ABSENT = "absent"
+#: What models are called in titles; any other goes by its name.
+NETWORKS = {"mlp": "MLP", "cnn": "CNN", "vit": "ViT", "resnet": "ResNet", "lstm": "LSTM", "mamba": "Mamba"}
 
 Flat = dict[str, Any]
 
@@ -25,6 +27,12 @@ def labels(runs: Sequence[Run]) -> list[str]:
         ", ".join(_parts(config, groups, short, differing)) or _plain(run)
         for run, config in zip(runs, configs, strict=True)
     ]
+
+
+def network(run: Run) -> str:
+    """MLP, ViT: what the run trains; its problem's name where that is no network."""
+    name = str((run.config.get("model") or run.config["problem"])["name"])
+    return NETWORKS.get(name, name)
 
 
 def numbers(names: Sequence[str]) -> list[float] | None:

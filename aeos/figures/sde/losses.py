@@ -17,6 +17,7 @@ from aeos.errors import BadInput
 from aeos.figures import style
 from aeos.figures.claims import Claim
 from aeos.figures.curves import LOG_FROM
+from aeos.figures.labels import network
 from aeos.figures.sde.readings import LOSS, called, processes
 from aeos.results.read import Run
 
@@ -25,7 +26,6 @@ TABLES = ("moments", "gaps")
 LIMITS = {"MLP": 0.02}  # of the loss range: how far the mean loss of an SDE may be from its optimizer's
 LIMIT = 0.03  # on anything else
 ACROSS = 4  # columns at most
-NETWORKS = {"mlp": "MLP", "cnn": "CNN", "vit": "ViT", "resnet": "ResNet"}
 OPTIMIZER: dict[str, Any] = {"color": style.COLOURS[0], "linewidth": 2.4, "alpha": 0.6, "solid_capstyle": "round"}
 LOOKS: dict[str, dict[str, Any]] = {
     "new": style.THEORY,
@@ -49,7 +49,7 @@ def draw(runs: Sequence[Run], labels: Sequence[str]) -> Figure:
     across = len(runs) if len(runs) <= ACROSS else math.ceil(len(runs) / 2)
     figure = style.new(height=2.0 if len(runs) == 1 else 2.5 * math.ceil(len(runs) / across))
     pairs = list(_pairs(figure, len(runs), across))
-    name = _where if len(runs) > 1 and len({called(run) for run in runs}) == 1 else titled  # the legend has the one
+    name = network if len(runs) > 1 and len({called(run) for run in runs}) == 1 else titled  # the legend has the one
     for run, (upper, lower) in zip(runs, pairs, strict=True):
         upper.set_title(name(run))
         _gaps(lower, run)
@@ -88,7 +88,7 @@ def claims(runs: Sequence[Run]) -> list[Claim]:
 
 def titled(run: Run) -> str:
     """AdamW, ViT."""
-    return f"{called(run)}, {_where(run)}"
+    return f"{called(run)}, {network(run)}"
 
 
 def losses(run: Run) -> dict[str, pd.DataFrame]:
@@ -127,14 +127,9 @@ def _of_losses(run: Run, table: str) -> pd.DataFrame:
     return rows[rows["quantity"] == LOSS].set_index("step")
 
 
-def _where(run: Run) -> str:
-    name = (run.config.get("model") or run.config["problem"])["name"]
-    return NETWORKS.get(name, name)
-
-
 def _near(run: Run, name: str, rows: pd.DataFrame) -> Claim:
     gap, error, step = largest(rows)
-    limit = LIMITS.get(_where(run), LIMIT)
+    limit = LIMITS.get(network(run), LIMIT)
     text = f"{titled(run)}, {CALLED[name]}: largest |gap| of mean losses over their range"
     text += f" (step {step}, standard error {error:.2g}{', three of which are allowed' if 3 * error > limit else ''})"
     return Claim(text, 0.0, gap, max(limit, 3 * error), "at_most", "published")
@@ -178,7 +173,7 @@ def _losses(panel: Axes, run: Run) -> None:
 
 def _gaps(panel: Axes, run: Run) -> None:
     """Dotted, what the claims allow. Where a gap is far beyond it: logarithmic from 1 % on, either way."""
-    limit = 100 * LIMITS.get(_where(run), LIMIT)
+    limit = 100 * LIMITS.get(network(run), LIMIT)
     found = shares(run)
     for name, rows in found.items():
         panel.plot(rows.index, 100 * rows["gap"], **LOOKS[name])

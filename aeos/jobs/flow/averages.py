@@ -24,8 +24,8 @@ def smooth(recorder: Recorder, folder: Path, sigma: float) -> None:
         known = np.isin(steps, rows["step"]).astype(float)
         values = np.zeros(len(steps))
         values[known > 0] = rows["measured"]
-        mean = gaussian_filter1d(values, width, mode="constant") / gaussian_filter1d(known, width, mode="constant")
-        for step, value in zip(rows["step"], mean[known > 0], strict=True):
+        total, weight = (gaussian_filter1d(row, width, mode="constant")[known > 0] for row in (values, known))
+        for step, value in zip(rows["step"], total / weight, strict=True):
             recorder.write("smoothed", {"step": step, "process": process, "quantity": quantity, "smoothed": value})
 
 
