@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +18,9 @@ from aeos.jobs.sde.processes import MODELS
 from aeos.jobs.sde.settings import effective
 from aeos.schema.sde import SDES
 from tests.conftest import Said
+from tests.jobs.killed_runs import assert_same, killed, tables
 
 SMALL = ("steps=60", "every=20", "paths=16")
-
-
-def tables(folder: Path) -> dict[str, pd.DataFrame]:
-    (run,) = folder.glob("outputs/sde_compare/*")
-    return {file.stem: pd.read_csv(file) for file in run.glob("*.csv")}
 
 
 def summary(folder: Path) -> dict[str, Any]:
@@ -187,31 +179,13 @@ def test_what_cannot_work_says_so_in_one_line(words: str, aeos: Callable[..., Sa
 def test_a_kill_changes_no_digit(aeos: Callable[..., Said], tmp_path: Path) -> None:
     words = ("sde-compare", "steps=5000", "every=50", "paths=64", "burn_in=7", "optimizer.beta2=0.99", "threads=1")
     there = tmp_path / "killed"
-    there.mkdir()
-    command = [sys.executable, "-m", "aeos", *words, "checkpoint_seconds=0.05"]
 
-    def start() -> subprocess.Popen[str]:
-        return subprocess.Popen(command, cwd=there, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    def has_rows(count: int) -> bool:
+        return sum(file.read_text().count("\n") for file in there.glob("outputs/*/*/moments.csv")) >= count
 
-    def rows() -> int:
-        return sum(file.read_text().count("\n") for file in there.glob("outputs/sde_compare/*/moments.csv"))
-
-    for more in (300, 1000):
-        killed, deadline = start(), time.monotonic() + 120
-        while rows() < more:
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-        os.kill(killed.pid, signal.SIGKILL)
-        killed.communicate()
-        assert killed.returncode == -signal.SIGKILL, "the run ended before it was killed: make it longer"
-    assert start().communicate(timeout=120)[1] == ""
+    log = killed(there, words, partial(has_rows, 300), partial(has_rows, 1000))
+    assert log.count("continues from its checkpoint") == 2
     assert aeos(*words).code == 0
-    (log,) = there.glob("outputs/sde_compare/*/run.log")
-    assert log.read_text().count("continues from its checkpoint") == 2
-    one, other = tables(there), tables(tmp_path)
-    assert one.keys() == other.keys()
-    for name, table in one.items():
-        pd.testing.assert_frame_equal(table, other[name], check_exact=True)
-        assert np.isfinite(table.select_dtypes("number").drop(columns=["z", "relative"], errors="ignore")).all(
-            axis=None
-        )
+    for table in assert_same(there, tmp_path).values():
+        numbers = table.select_dtypes("number").drop(columns=["z", "relative"], errors="ignore")
+        assert np.isfinite(numbers).all(axis=None)
