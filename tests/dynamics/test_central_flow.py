@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -225,7 +226,7 @@ def test_a_restart_goes_on_to_the_bit_and_so_does_a_flow_that_is_looked_at() -> 
     flow, state, _ = LONG["rmsprop, several"][0].begin(substeps=2)
     for _ in range(2):
         state = flow.advance(state)
-    packed = torch.utils._pytree.tree_map_only(torch.Tensor, torch.clone, state.pack())
+    packed = copy.deepcopy(state.pack())
     flow.linearize(state)
     again = CentralFlow(flow.discrete, tol=EXACT, substeps=2)
     other = again.init(PROBLEM.init(5)).unpack(packed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 
@@ -110,11 +111,7 @@ def test_a_state_is_all_there_is_to_go_on_from(dtype: torch.dtype) -> None:
     sde, state = build(), build().init(start)
     for _ in range(2):
         state = sde.advance(state)
-    packed = {
-        "theta": state.theta.clone(),
-        "step": state.step,
-        "memory": {k: v.clone() for k, v in state.memory.items()},
-    }
+    packed = copy.deepcopy(state.pack())
     ahead = sde.advance(state).theta.clone()
     again = build()
     there = again.init(start).unpack(packed)
