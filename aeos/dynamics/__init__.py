@@ -2,7 +2,16 @@
 
 from aeos.dynamics.compare import Coordinates, Distances
 from aeos.dynamics.discrete import Discrete
-from aeos.dynamics.flows import CentralFlow, ContinuousAdam, GradientFlow, Midpoint, Predictions, Spectrum, StableFlow
+from aeos.dynamics.flows import (
+    CentralFlow,
+    ContinuousAdam,
+    GradientFlow,
+    Midpoint,
+    Predictions,
+    Rest,
+    Spectrum,
+    StableFlow,
+)
 from aeos.dynamics.observers import Moment, Watch, metrics
 from aeos.dynamics.process import Process, State
 from aeos.dynamics.scale_invariance import ScaleInvariance
@@ -24,6 +33,7 @@ __all__ = [
     "Predictions",
     "Process",
     "Recorder",
+    "Rest",
     "ScaleInvariance",
     "Sde",
     "SdeAdam",

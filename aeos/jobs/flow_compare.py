@@ -14,6 +14,7 @@ from aeos.dynamics import (
     Distances,
     Predictions,
     Process,
+    Rest,
     Simulation,
     Spectrum,
     State,
@@ -89,4 +90,6 @@ def watches(config: DictConfig, simulation: Simulation, theta: Tensor) -> list[W
     if config.sharpness.every is not None:
         measure = Spectrum(config.sharpness.top, config.sharpness.tol, config.seed)
         found.append(Watch("eigenvalues", config.sharpness.every, measure))
+    if config.rest.every is not None:
+        found.append(Watch("rest", config.rest.every, Rest(config.rest.tol)))
     return found

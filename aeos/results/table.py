@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from aeos.errors import BadInput
-from aeos.results.schema import Column
+from aeos.results.column import Column
 
 Row = Mapping[str, object]
 

@@ -40,6 +40,16 @@ class Spectrum:
 
 
 @dataclass
+class Rest:
+    """Every `every` steps (null: never) the second moment at which RMSprop would come to rest if its parameters stood
+    still, to a relative error of `tol`, beside the one that it has.
+    """
+
+    every: int | None = at_least(1, None, ", or null for never")
+    tol: float = setting(1e-4, lambda x: 1e-8 <= x <= 0.1, "in [1e-8, 0.1]")
+
+
+@dataclass
 class FlowCompare(Job):
     """`flows`: continuous-time models of the optimizer, and its second-order midpoints; null for all that it has.
     Adam's and central flows take `substeps` a step each, the others as many as the sharpness asks for.
@@ -58,6 +68,7 @@ class FlowCompare(Job):
     smoothing: float = positive(50.0)
     coordinates: int = at_least(0, 16)
     sharpness: Spectrum = field(default_factory=Spectrum)
+    rest: Rest = field(default_factory=Rest)
 
     @staticmethod
     def relations(node: Any) -> Iterator[str]:
@@ -78,6 +89,8 @@ class FlowCompare(Job):
         yield from _central(node, asked)
         if node.warmup > node.steps:
             yield f"warmup={node.warmup}: must be at most steps={node.steps}, which counts it"
+        if node.rest.every is not None and name != "rmsprop":
+            yield f"rest.every={node.rest.every}: only RMSprop's second moment has such a place; set optimizer=rmsprop"
         if node.warmup and name == "adam":
             yield f"warmup={node.warmup}: Adam's models begin where Adam does; set warmup=0"
 

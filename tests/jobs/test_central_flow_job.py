@@ -96,6 +96,18 @@ def test_every_flow_of_an_rmsprop_runs_from_its_start(
     assert (found["predictions"].query("quantity == 'variance'")["predicted"] >= 0).all()
 
 
+def test_a_second_moment_beside_the_one_at_rest(aeos: Callable[..., Said], tmp_path: Path) -> None:
+    """At step 0 ν̂ = g², which is where it would rest below the edge; at the edge, after 500 steps, nearly so again."""
+    words = ("problem=teacher", "optimizer=rmsprop", "optimizer.lr=3e-3", "flows=[midpoint]", "rest.every=600")
+    assert aeos("flow-compare", *words, "steps=600", "every=100", "sharpness.every=null").code == 0
+    rows = tables(tmp_path)["rest"].set_index("step")
+    assert list(rows.index) == [0, 600]
+    assert rows.loc[0, ["cosine", "ratio", "critical"]].to_numpy() == pytest.approx([1, 1, 0], rel=1e-12)
+    assert rows.loc[600, "critical"] >= 2
+    assert rows.loc[600, "cosine"] > 0.98  # set after: 0.997, and 0.996 or more from step 550 on
+    assert rows.loc[600, "residual"] <= 1e-4
+
+
 def test_a_flow_that_nothing_holds_at_the_edge_diverges_with_its_optimizer(
     aeos: Callable[..., Said], tmp_path: Path
 ) -> None:

@@ -105,6 +105,7 @@ CASES = {
     "optimizer=rmsprop optimizer.beta2=0.1": "set substeps=9",
     "optimizer=rmsprop optimizer.freeze=3": "optimizer.freeze=3",
     "optimizer=gd tol=1": "tol=1.0: must be in [1e-14, 1e-3]",
+    "optimizer=gd rest.every=1": "rest.every=1: only RMSprop's second moment has such a place; set optimizer=rmsprop",
     "optimizer=gd smoothing=0": "smoothing=0.0",
     "optimizer=gd sharpness.top=203": "sharpness.top=203: must be at most the number of parameters, 202",
     "optimizer=gd problem=edge model=cnn data=mnist5k": "model.activation=relu: central flows need a smooth loss",

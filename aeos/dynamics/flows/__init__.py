@@ -4,6 +4,7 @@ from aeos.dynamics.flows.adam import ContinuousAdam
 from aeos.dynamics.flows.central import CentralFlow
 from aeos.dynamics.flows.midpoint import Midpoint
 from aeos.dynamics.flows.observers import Predictions, Spectrum
+from aeos.dynamics.flows.rest import Rest
 from aeos.dynamics.flows.stable import GradientFlow, StableFlow
 
-__all__ = ["CentralFlow", "ContinuousAdam", "GradientFlow", "Midpoint", "Predictions", "Spectrum", "StableFlow"]
+__all__ = ["CentralFlow", "ContinuousAdam", "GradientFlow", "Midpoint", "Predictions", "Rest", "Spectrum", "StableFlow"]

@@ -150,6 +150,9 @@ def _candidates(A: Tensor, M: Tensor) -> Iterator[Tensor]:
             if gap < close:
                 close, unit = gap / 100, float(lam.norm()) / len(lam) ** 0.5
                 yield G @ _newton(svec(G.T @ A @ G) / unit, B, guess / unit) @ G.T * unit
+                Y = A + smat(M @ svec(X))
+                alike = float(X.norm() / Y.norm())
+                yield _newton(svec(A), M * alike, X / alike - Y) * alike
             if gap < EPS / 10:
                 return
     except torch.linalg.LinAlgError:  # rounding has made an iterate indefinite: the path ends here
