@@ -101,6 +101,6 @@ def _central(node: Any, asked: Any) -> Iterator[str]:
         return
     model = node.model or {}
     if model.get("activation") in KINKED:
-        yield f"model.activation={model['activation']}: central flows need a smooth loss; choose gelu, silu or tanh"
+        yield f"model.activation={model['activation']}: central flows need a smooth loss; choose gelu, or other flows"
     if model.get("pool") == "max":
-        yield "model.pool=max: central flows need a smooth loss; choose avg"
+        yield "model.pool=max: central flows need a smooth loss; choose avg, or other flows"
