@@ -85,18 +85,21 @@ class Discrete:
         pieces = self.problem.pieces(theta)
         return Hessian(pieces, retain=len(pieces) <= GRAPHS)
 
-    def ahead(self, state: State) -> tuple[Tensor, Tensor | None]:
-        """θ_{k+1} and P of the step from θ_k to it, None for P = I; the state stays where it is."""
-        theta, memory = self.rule.update(state.theta, self.look(state)[1], state.memory, self.lr(state.step))
-        return theta, self.rule.preconditioner(memory)
+    def ahead(self, state: State) -> tuple[Tensor, dict[str, Tensor]]:
+        """θ_{k+1} and what the rule remembers there, P of the step to it included; the state stays where it is."""
+        return self.rule.update(state.theta, self.look(state)[1], state.memory, self.lr(state.step))
 
-    def before(self, state: State) -> Tensor:
-        """θ_{k−1}, the last step taken back; θ_0 where there is none."""
+    def midpoint(self, state: State, ahead: Tensor) -> Tensor:
+        """θ* = (θ_{k−1} + 2θ_k + θ_{k+1})/4, in which an oscillation of period 2 cancels; a fresh tensor
+
+        θ_{k−1} is the last step taken back. θ*_0 = θ_0, where no step led: as if the path came there straight.
+        """
         if state.update is None:
-            return state.theta
+            return state.theta.clone()
         lr: Any = self.lr(state.step - 1)
         decay = 1 - lr * self.rule.weight_decay if self.rule.decoupled else 1.0
-        return (state.theta + lr * state.update) / decay
+        before = (state.theta + lr * state.update) / decay
+        return (before + 2 * state.theta + ahead) / 4
 
     def threshold(self, step: int) -> float:
         """The stability threshold of the step that leaves θ_k, k = `step`.

@@ -70,10 +70,10 @@ class Sharpness:
         yield from self.found
 
     def _measure(self, row: Row, process: Discrete, state: State) -> dict[str, Any]:
-        ahead, p = process.ahead(state)
+        ahead, memory = process.ahead(state)
         if not bool(ahead.isfinite().all()):
             raise NotFinite("the next step overflows")
-        midpoint = (process.before(state) + 2 * state.theta + ahead) / 4
+        p, midpoint = process.rule.preconditioner(memory), process.midpoint(state, ahead)
         theta = midpoint if self.midpoints else state.theta
         hessian = process.hessian_at(theta) if self.midpoints else process.hessian(state)
         catch = None if self.catch is None else self.catch * row["threshold"]

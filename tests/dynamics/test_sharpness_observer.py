@@ -52,7 +52,7 @@ def test_the_preconditioned_sharpness_is_the_dense_one_at_the_step_that_leaves(r
         preconditioners.append(rule.preconditioner(memory))
     for row in rows(problem, rule, 30, every=10, midpoints=midpoints, tol=1e-8):
         k = row["step"]
-        at = (path[max(k - 1, 0)] + 2 * path[k] + path[k + 1]) / 4 if midpoints else path[k]
+        at = (path[k - 1] + 2 * path[k] + path[k + 1]) / 4 if midpoints and k else path[k]
         hessian = torch.func.hessian(problem.loss)(at)
         ridge = rule.ridge * torch.eye(problem.dim, dtype=torch.float64)
         root = preconditioners[k].rsqrt()

@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from aeos.dynamics import Discrete
-from aeos.dynamics.flows.flow import midpoint
 from aeos.dynamics.flows.stationary import NotConverged, Stationary, stationary_preconditioner
 from aeos.errors import BadInput
 from aeos.optimizers.rules import RMSprop
@@ -63,7 +62,8 @@ def run(steps: int) -> tuple[Array, Array, Array]:
     state = optimizer.init(PROBLEM.init(0))
     for _ in range(steps):
         state = optimizer.advance(state)
-    theta, _, memory = midpoint(optimizer, state)
+    ahead, memory = optimizer.ahead(state)
+    theta = optimizer.midpoint(state, ahead)
     H = torch.func.jacrev(torch.func.grad(PROBLEM.loss))(theta).numpy()
     nu = memory["v"] / optimizer.rule.weight(steps + 1)
     return (H + H.T) / 2, PROBLEM.value_and_gradient(theta)[1].numpy(), nu.sqrt().numpy()

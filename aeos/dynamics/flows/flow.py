@@ -51,7 +51,8 @@ class Flow:
 
     def begin(self, state: State) -> State:
         """From an optimizer's state at step k: at its second-order midpoint, with ν of the step that leaves θ_k."""
-        theta, _, memory = midpoint(self.discrete, state)
+        ahead, memory = self.discrete.ahead(state)
+        theta = self.discrete.midpoint(state, ahead)
         return State(theta, state.step, self.preconditioner.begin(memory, theta))
 
     def look(self, state: State) -> tuple[Tensor, Tensor]:
@@ -62,15 +63,3 @@ class Flow:
 
     def healthy(self, state: State) -> bool:
         return math.isfinite(self.look(state)[0].item())
-
-
-def midpoint(discrete: Discrete, state: State) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-    """θ* = (θ_{k−1} + 2θ_k + θ_{k+1})/4, in which an oscillation of period 2 cancels; θ_{k+1}, the rule's memory there
-
-    θ*_0 = θ_0, where no step led: as if the path came there straight. Fresh tensors.
-    """
-    gradient = discrete.look(state)[1]
-    ahead, memory = discrete.rule.update(state.theta, gradient, state.memory, discrete.lr(state.step))
-    if state.update is None:
-        return state.theta.clone(), ahead, memory
-    return (discrete.before(state) + 2 * state.theta + ahead) / 4, ahead, memory

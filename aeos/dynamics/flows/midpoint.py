@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from aeos.dynamics.discrete import Discrete
-from aeos.dynamics.flows.flow import midpoint
 from aeos.dynamics.process import State
 from aeos.problems.base import Problem
 
@@ -39,8 +38,10 @@ class Midpoint:
 
     def begin(self, state: State) -> State:
         """At the midpoint of an optimizer's state."""
-        theta, ahead, memory = midpoint(self.discrete, state)
-        return State(theta, state.step, {"here": state.theta.clone(), "ahead": ahead, **memory})
+        ahead, memory = self.discrete.ahead(state)
+        return State(
+            self.discrete.midpoint(state, ahead), state.step, {"here": state.theta.clone(), "ahead": ahead, **memory}
+        )
 
     def look(self, state: State) -> tuple[Tensor, Tensor]:
         """(L, ∇L) of the full batch at θ*."""
@@ -54,7 +55,7 @@ class Midpoint:
     def advance(self, state: State) -> State:
         behind, here = state.memory["here"], state.memory["ahead"]
         at = State(here, state.step + 1, _remembered(state))
-        ahead, memory = self.discrete.rule.update(here, self.discrete.look(at)[1], at.memory, self.lr(at.step))
+        ahead, memory = self.discrete.ahead(at)
         state.theta.copy_((behind + 2 * here + ahead) / 4)
         state.memory = {"here": here, "ahead": ahead, **memory}
         state.step, state.pending = at.step, None
