@@ -24,7 +24,7 @@ from typing import Any
 
 import hydra
 import torch
-from paired import Clock
+from paired import Clock, line
 
 from aeos import schema
 from aeos.dynamics import CentralFlow, Discrete, GradientFlow, Process, StableFlow, State
@@ -118,17 +118,8 @@ def measured(name: str, clock: Clock, substeps: Sequence[int]) -> list[Row]:
             row = {"problem": name, "parameters": problem.dim, "from": start, "flow": key.partition("/")[0]}
             row |= side.results[0] | {"cost": median(costs), "lowest": min(costs), "highest": max(costs)}
             rows.append(row)
-            print(line(row), flush=True)
+            print(line(row, COLUMNS, ".1f"), flush=True)
     return rows
-
-
-def line(row: Row) -> str:
-    cells = []
-    for name, width in COLUMNS.items():
-        value = row.get(name, "")
-        text = f"{value:.1f}" if isinstance(value, float) else str(value)
-        cells.append(text.rjust(-width) if width < 0 else text.ljust(width))
-    return " ".join(cells).rstrip()
 
 
 def main() -> None:
@@ -142,7 +133,7 @@ def main() -> None:
         parser.error(f"no problem {', '.join(unknown)}: choose from {', '.join(CASES)}")
     schema.register()
     torch.set_num_threads(1)
-    print(line({column: column for column in COLUMNS}))
+    print(line({column: column for column in COLUMNS}, COLUMNS))
     with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
         clock = Clock(wanted.rounds, threads=1)
         rows = [row for name in wanted.problems or CASES for row in measured(name, clock, wanted.substeps)]

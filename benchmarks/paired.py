@@ -65,3 +65,13 @@ class Clock:
                     side.results.append(result)
                 before = after
         return found
+
+
+def line(row: dict[str, Any], columns: dict[str, int], form: str = "g", **forms: str) -> str:
+    """The row's cells so wide each, numbers to the right where the width is negative; `forms` for some columns."""
+    cells = []
+    for name, width in columns.items():
+        value = row.get(name, "")
+        text = format(value, forms.get(name, form)) if isinstance(value, float) else str(value)
+        cells.append(text.rjust(-width) if width < 0 else text.ljust(width))
+    return " ".join(cells).rstrip()

@@ -29,7 +29,7 @@ from typing import Any
 
 import hydra
 import torch
-from paired import Clock
+from paired import Clock, line
 from sharpness_peers import (
     COLD,
     PRODUCTS,
@@ -97,7 +97,7 @@ class Bench:
             self.costs[part, at, method] = list(costs)
             row |= {"cost": median(costs), "lowest": min(costs), "highest": max(costs)}
         self.rows.append(row)
-        print(line(row), flush=True)
+        print(line(row, COLUMNS, ".2f", error=".1e"), flush=True)
 
     def theta(self, step: int) -> Tensor:
         """θ after so many steps of gradient descent."""
@@ -187,15 +187,6 @@ class Bench:
         return {"products": sum(products for *_, products in taken) / len(taken), "error": max(errors), "note": note}
 
 
-def line(row: Row) -> str:
-    cells = []
-    for name, width in COLUMNS.items():
-        value = row.get(name, "")
-        text = f"{value:{'.1e' if name == 'error' else '.2f'}}" if isinstance(value, float) else str(value)
-        cells.append(text.rjust(-width) if width < 0 else text.ljust(width))
-    return " ".join(cells).rstrip()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("nets", nargs="*", help=", ".join(CASES))
@@ -215,7 +206,7 @@ def main() -> None:
         for name in wanted.nets or CASES:
             bench = Bench(name, clock, wanted.set)
             for part in wanted.parts:
-                print(f"\n{line({column: column for column in COLUMNS})}")
+                print(f"\n{line({column: column for column in COLUMNS}, COLUMNS)}")
                 getattr(bench, part)()
             rows += [row | {"parameters": bench.net.problem.dim} for row in bench.rows]
             found += reached(name, bench.costs, bench.notes)

@@ -18,7 +18,7 @@ from torch.nn.utils import vector_to_parameters
 from aeos.curvature import Hessian, SharpnessTracker, lanczos
 from aeos.problems.base import Batch
 from aeos.problems.models.build import seeded
-from aeos.problems.network import Network, split
+from aeos.problems.network import Network
 
 try:
     with warnings.catch_warnings():
@@ -54,7 +54,7 @@ class Net:
         self.problem, self.model, self.loss = problem, seeded(problem.make, 0), Loss(problem.criterion)
         self.parameters = list(self.model.parameters())
         self.whole = problem.train.x, problem.train.y
-        self.batches = [(part.x, part.y) for part in split(problem.train, problem.chunk or problem.size)]
+        self.batches = [(part.x, part.y) for part in problem.train.split(problem.chunk or problem.size)]
         self.at(problem.init(0))
         began = time.perf_counter()
         self.gradient()

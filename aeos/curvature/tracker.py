@@ -185,7 +185,7 @@ class SharpnessTracker:
 
     def pack(self) -> dict[str, Any]:
         """All that the next measurement depends on, for a checkpoint."""
-        packed = {name: getattr(self, name) for name in ("k", "swings", "lowest", "change", "count")}
+        packed = {name: getattr(self, name) for name in ("k", "least", "swings", "lowest", "change", "count")}
         return packed | {"known": [asdict(known) for known in self.known], "generator": self.generator.get_state()}
 
     def unpack(self, packed: dict[str, Any]) -> None:

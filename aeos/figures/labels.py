@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from aeos.errors import BadInput
 from aeos.results.read import NOT_IDENTITY, Run, flatten
 
 ABSENT = "absent"
@@ -27,6 +28,13 @@ def labels(runs: Sequence[Run]) -> list[str]:
         ", ".join(_parts(config, groups, short, differing)) or _plain(run)
         for run, config in zip(runs, configs, strict=True)
     ]
+
+
+def one(runs: Sequence[Run]) -> Run:
+    """The only run, of a figure that has no room for more. Raises BadInput for several."""
+    if len(runs) > 1:
+        raise BadInput(f"{len(runs)} runs: this figure shows one at a time; give one")
+    return runs[0]
 
 
 def network(run: Run) -> str:

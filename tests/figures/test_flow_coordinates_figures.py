@@ -186,5 +186,5 @@ def test_claims_on_the_ablation_part_right_from_wrong(make_run: Make, change: An
 
 def test_a_run_without_the_ablated_flow_is_explained(make_run: Make) -> None:
     run = beside_run(make_run, optimizer="rmsprop")
-    with pytest.raises(BadInput, match="a: no sharpness of central_flow; give a run of flow-compare with it"):
+    with pytest.raises(BadInput, match="a: no rows of eigenvalue 1 of central_flow"):
         ablation.claims([run])

@@ -48,5 +48,5 @@ def test_nothing_to_show_says_what_to_do(make_run: Make) -> None:
     with pytest.raises(BadInput, match=r"set rest\.every"):
         rows(rest_run(make_run, process="central_flow"))
     runs = [rest_run(make_run, "b"), rest_run(make_run, "c")]
-    with pytest.raises(BadInput, match="2 runs: one is shown"):
+    with pytest.raises(BadInput, match="2 runs: this figure shows one"):
         draw(runs, ["a", "b"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -92,3 +94,14 @@ def test_no_two_files_import_each_other() -> None:
     for name in files:
         visit(name, ())
     assert len(done) == len(files) > 20
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.parent.glob("benchmarks/*.py")), ids=lambda path: path.stem)
+def test_benchmarks_take_from_aeos_what_it_has(path: Path) -> None:
+    """Nothing else runs them: a name that moved would be missed only by whoever wants to compare."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "aeos":
+            module = importlib.import_module(str(node.module))
+            for alias in node.names:
+                known = hasattr(module, alias.name) or importlib.util.find_spec(f"{node.module}.{alias.name}")
+                assert known, f"{path.name}:{node.lineno}: {node.module} has no {alias.name}"

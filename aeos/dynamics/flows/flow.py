@@ -53,7 +53,7 @@ class Flow:
         """From an optimizer's state at step k: at its second-order midpoint, with ν of the step that leaves θ_k."""
         ahead, memory = self.discrete.ahead(state)
         theta = self.discrete.midpoint(state, ahead)
-        return State(theta, state.step, self.preconditioner.begin(memory, theta))
+        return State(theta, state.step, self.preconditioner.begin(memory))
 
     def look(self, state: State) -> tuple[Tensor, Tensor]:
         """(L, ∇L) at θ; computed once."""

@@ -21,7 +21,7 @@ class Preconditioner(Protocol):
     def rate(self) -> float:
         """a, at which it forgets."""
 
-    def begin(self, memory: Values, like: Tensor) -> Values:
+    def begin(self, memory: Values) -> Values:
         """What the flow remembers, from what the rule does after the step that leaves here; fresh tensors."""
 
     def p(self, memory: Values, lr: float, like: Tensor) -> Tensor:
@@ -43,7 +43,7 @@ class Constant:
 
     rate: float = 0.0
 
-    def begin(self, memory: Values, like: Tensor) -> Values:
+    def begin(self, memory: Values) -> Values:
         return {}
 
     def p(self, memory: Values, lr: float, like: Tensor) -> Tensor:
@@ -75,7 +75,7 @@ class Averaged:
         beta2 = float(self.rule.beta2)
         return (1 - beta2) / beta2
 
-    def begin(self, memory: Values, like: Tensor) -> Values:
+    def begin(self, memory: Values) -> Values:
         weight = self.rule.weight(int(memory["step"]))
         return {"v": memory["v"].clone(), "weight": torch.tensor(float(weight), dtype=torch.float64)}
 

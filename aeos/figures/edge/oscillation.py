@@ -27,13 +27,6 @@ def oscillation(run: Run) -> pd.DataFrame:
     return rows.assign(level=rows["sharpness"] / rows["threshold"])
 
 
-def one(runs: Sequence[Run]) -> Run:
-    """Raises BadInput for several."""
-    if len(runs) > 1:
-        raise BadInput(f"{len(runs)} runs: a few steps of one run are shown at a time; give one")
-    return runs[0]
-
-
 def second_joins(rows: pd.DataFrame) -> np.ndarray:
     """Where |x₂| > 0.3|x|: the step is not one of u alone."""
     return np.asarray(rows["second_x"].abs() > OTHER * rows["x"].abs())

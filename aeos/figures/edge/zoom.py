@@ -14,8 +14,9 @@ from matplotlib.figure import Figure
 from aeos.errors import BadInput
 from aeos.figures import style
 from aeos.figures.claims import Claim
-from aeos.figures.edge.oscillation import gate, one, oscillation, rises
+from aeos.figures.edge.oscillation import gate, oscillation, rises
 from aeos.figures.edge.readings import step_axis
+from aeos.figures.labels import one
 from aeos.results.read import Run
 
 TABLES = ("self_stabilization",)

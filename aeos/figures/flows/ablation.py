@@ -8,13 +8,21 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from aeos.errors import BadInput
 from aeos.figures import style
 from aeos.figures.claims import Claim
-from aeos.figures.edge.oscillation import one
 from aeos.figures.flows.averages import mean_of
 from aeos.figures.flows.panels import CENTRAL, SMOOTH
-from aeos.figures.flows.readings import OPTIMIZER, called, criticality, distance, look, optimizer, prediction
+from aeos.figures.flows.readings import (
+    OPTIMIZER,
+    called,
+    criticality,
+    distance,
+    eigenvalue,
+    look,
+    optimizer,
+    prediction,
+)
+from aeos.figures.labels import one
 from aeos.results.read import Run
 
 TABLES = ("distances", "eigenvalues", "metrics", "predictions", "smoothed")
@@ -96,7 +104,4 @@ def claims(runs: Sequence[Run]) -> list[Claim]:
 
 def sharpness(run: Run, process: str) -> pd.Series:
     """λ₁ of the Hessian, whatever preconditions, by step. Raises BadInput where none was measured."""
-    rows = run.table("eigenvalues").query("process == @process and operator == 'hessian' and index == 1")
-    if rows.empty:
-        raise BadInput(f"{run.name}: no sharpness of {process}; give a run of flow-compare with it among its flows")
-    return rows.set_index("step")["value"]
+    return eigenvalue(run, process, "hessian")

@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 
 from aeos.figures import style
 from aeos.figures.claims import Claim
+from aeos.figures.flows.averages import mean_of
 from aeos.figures.flows.panels import CENTRAL, average, distances, entries, losses, spectrum
-from aeos.figures.flows.readings import called, criticality, distance, limit, optimizer, prediction
+from aeos.figures.flows.readings import called, criticality, distance, limit, optimizer
 from aeos.results.read import Run
 
 TABLES = ("metrics", "distances", "eigenvalues", "predictions", "smoothed")
@@ -65,11 +66,7 @@ def _claims(run: Run, start: str) -> list[Claim]:
         ),
         Claim(f"{start}largest eigenvalue over threshold, where it is farthest from 1", 1.0, worst, 1e-3, "absolute"),
     ]  # fmt: skip
-    for quantity, called_, tolerance in (("train_loss", "train loss", 0.1), ("variance", "variance", 0.2)):
-        means = prediction(run, quantity)[["predicted", "measured"]].mean()
-        text = f"{start}mean {called_} after the first step"
-        found.append(Claim(text, float(means["predicted"]), float(means["measured"]), tolerance, "relative", "derived"))
-    return found
+    return [*found, mean_of(run, "train_loss", 0.1, start), mean_of(run, "variance", 0.2, start)]
 
 
 def _one(run: Run) -> np.ndarray:

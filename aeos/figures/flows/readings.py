@@ -57,15 +57,19 @@ def distance(run: Run, process: str, reference: str) -> pd.Series:
     return _by_step(run, f"{process} beside {reference}", rows)["distance"]
 
 
+def eigenvalue(run: Run, process: str, operator: str, index: int = 1) -> pd.Series:
+    """The index-th of `hessian` or `preconditioned` by step. Raises BadInput where none was measured along it."""
+    rows = run.table("eigenvalues").query("process == @process and index == @index")
+    return _by_step(run, f"eigenvalue {index} of {process}", rows[rows["operator"] == operator])["value"]
+
+
 def criticality(run: Run, process: str, index: int = 1) -> pd.Series:
     """The index-th eigenvalue of P^(−½)HP^(−½) over the threshold of the step that leaves there: the edge is at 1.
 
     P = 1 for gradient descent. Raises BadInput where none was measured along this process.
     """
     settings, name = run.config["optimizer"], optimizer(run)
-    rows = run.table("eigenvalues").query("process == @process and index == @index")
-    rows = rows[rows["operator"] == ("hessian" if name == "gd" else "preconditioned")]
-    values = _by_step(run, f"eigenvalue {index} of {process}", rows)["value"]
+    values = eigenvalue(run, process, "hessian" if name == "gd" else "preconditioned", index)
     lr = metric(run, process, "lr").reindex(values.index)
     inside = name != "gd" and not settings["decoupled"]  # there H has the decay in it
     decay = 0.0 if inside else settings["weight_decay"]

@@ -12,6 +12,7 @@ from aeos.errors import BadInput
 from aeos.figures import style
 from aeos.figures.claims import Claim
 from aeos.figures.flows.readings import look
+from aeos.figures.labels import one
 from aeos.results.read import Run
 
 TABLES = ("rest",)
@@ -36,7 +37,7 @@ def rows(run: Run) -> pd.DataFrame:
 @style.style()
 def draw(runs: Sequence[Run], labels: Sequence[str]) -> Figure:
     """Cosine, ratio and number of critical directions against the step. Raises BadInput as `rows` does."""
-    table = rows(_one(runs))
+    table = rows(one(runs))
     figure = style.new(height=1.9)
     panels = figure.subplots(1, 3)
     for panel, (column, label) in zip(panels, PANELS.items(), strict=True):
@@ -54,14 +55,8 @@ def draw(runs: Sequence[Run], labels: Sequence[str]) -> Figure:
 
 def claims(runs: Sequence[Run]) -> list[Claim]:
     """In the end the second moment is nearly at rest: in direction, and in size."""
-    last = rows(_one(runs)).tail(10)
+    last = rows(one(runs)).tail(10)
     return [
         Claim("cosine, mean of the last 10 measurements", 1.0, float(last["cosine"].mean()), 0.05, set_after=True),
         Claim("ratio of norms, mean of them", 1.0, float(last["ratio"].mean()), 0.1, set_after=True),
     ]
-
-
-def _one(runs: Sequence[Run]) -> Run:
-    if len(runs) > 1:
-        raise BadInput(f"{len(runs)} runs: one is shown at a time; give one")
-    return runs[0]

@@ -10,15 +10,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from scipy.ndimage import gaussian_filter1d
 
 from aeos.errors import BadInput
 from aeos.figures import style
 from aeos.figures.claims import Claim
-from aeos.figures.edge.oscillation import one
 from aeos.figures.flows.panels import CENTRAL, RAW, SMOOTH
 from aeos.figures.flows.readings import OPTIMIZER, called, look, optimizer
+from aeos.figures.labels import one
 from aeos.results.read import Run
+from aeos.theory.average import gaussian_average
 
 TABLES = ("coordinates",)
 
@@ -138,8 +138,7 @@ class Parameters:
 def _squares(panel: Axes, run: Run, kept: Parameters, index: int) -> None:
     """Without the first prediction, where the flow comes down to the edge at once."""
     measured, predicted = kept.squared_gradient["rmsprop"][index], kept.predicted_squared_gradient[CENTRAL][index]
-    weights = {"sigma": run.config["smoothing"] / np.diff(measured.index).max(), "mode": "constant"}
-    smooth = gaussian_filter1d(measured.to_numpy(), **weights) / gaussian_filter1d(np.ones(len(measured)), **weights)
+    smooth = gaussian_average(measured, run.config["smoothing"] / np.diff(measured.index).max())
     panel.plot(measured.index, measured / UNIT, **OPTIMIZER, **RAW)
     panel.plot(measured.index, smooth / UNIT, **OPTIMIZER, **SMOOTH)
     panel.plot(predicted.index[1:], predicted.iloc[1:] / UNIT, **style.THEORY)

@@ -7,13 +7,13 @@ from typing import Any
 
 from aeos.results.folder import Recorder
 from aeos.results.summary import number
+from aeos.theory.average import gaussian_average
 
 
 def smooth(recorder: Recorder, folder: Path, sigma: float) -> None:
     """Write smoothed.csv: Σ_j w_ij m_j/Σ_j w_ij over the measured numbers m of predictions.csv, w Gaussian."""
     import numpy as np
     import pandas as pd
-    from scipy.ndimage import gaussian_filter1d
 
     if not (folder / "predictions.csv").exists():
         return
@@ -21,12 +21,10 @@ def smooth(recorder: Recorder, folder: Path, sigma: float) -> None:
     steps = np.unique(table["step"])
     width = sigma / max(1, np.diff(steps).max(initial=1))
     for (process, quantity), rows in table.groupby(["process", "quantity"], sort=False):
-        known = np.isin(steps, rows["step"]).astype(float)
-        values = np.zeros(len(steps))
-        values[known > 0] = rows["measured"]
-        total, weight = (gaussian_filter1d(row, width, mode="constant")[known > 0] for row in (values, known))
-        for step, value in zip(rows["step"], total / weight, strict=True):
-            recorder.write("smoothed", {"step": step, "process": process, "quantity": quantity, "smoothed": value})
+        values = rows.set_index("step")["measured"].reindex(steps)
+        for step, value in zip(steps, gaussian_average(values, width), strict=True):
+            if np.isfinite(value):
+                recorder.write("smoothed", {"step": step, "process": process, "quantity": quantity, "smoothed": value})
 
 
 def averages(predictions: Path) -> dict[str, dict[str, dict[str, float | None]]]:

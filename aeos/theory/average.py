@@ -1,0 +1,20 @@
+"""Averages over time of what oscillates."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.ndimage import gaussian_filter1d
+
+
+def gaussian_average(values: ArrayLike, sigma: float) -> np.ndarray:
+    """Σ_j w_ij m_j/Σ_j w_ij,  w_ij = exp(−(i − j)²/2σ²) for |i − j| ≤ 4σ:  (n,) → (n,), σ > 0 in entries
+
+    Only where the values reach: nothing is made up beyond the ends, nor where they are NaN, which stays NaN.
+    """
+    values = np.asarray(values, dtype=float)
+    known = np.isfinite(values)
+    total, weight = (
+        gaussian_filter1d(row, sigma, mode="constant") for row in (np.where(known, values, 0.0), known.astype(float))
+    )
+    return np.divide(total, weight, out=np.full_like(values, np.nan), where=known)
