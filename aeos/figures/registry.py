@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 import itertools
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -21,22 +21,35 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+SCALES = ("quick", "full", "paper")
+
+Words = tuple[tuple[str, ...], ...]
+
+
 @dataclass(frozen=True)
 class FigureConfig:
     """conf/figure/<name>.yaml. `module` edge.zoom is figures/edge/zoom.py.
 
     `overrides`: one list of words a run; a list with words such as seed=0,1,2 stands for all their combinations, and is
-    one multirun. `job` null, without overrides: a figure of theory alone.
+    one multirun. `job` null, without overrides: a figure of theory alone. These are the runs of scale `full`; `scales`
+    says what is otherwise at `quick` and `paper`: words that take the place of every run's own, or lists of words, runs
+    of their own. `cost`: seconds of one core by scale, measured; where it lacks `paper`, those runs want an accelerator.
     """
 
     name: str
     title: str
     job: str | None
-    overrides: tuple[tuple[str, ...], ...]
+    overrides: Words
     caption: str
     paper: str | None  # arXiv id
     number: str | None  # the paper's own number for it
     module: str
+    scales: Mapping[str, Words] = field(default_factory=dict)
+    cost: Mapping[str, float] = field(default_factory=dict)
+
+    def at(self, scale: str) -> FigureConfig:
+        """This figure with the runs of that scale; those of `full` where the scale has none of its own."""
+        return replace(self, overrides=self.scales.get(scale, self.overrides))
 
     @property
     def commands(self) -> list[str]:
@@ -102,4 +115,13 @@ def _read(file: Path) -> FigureConfig:
 def _config(name: str, content: dict[str, Any]) -> FigureConfig:
     overrides = content.pop("overrides") or ([[]] if content["job"] else [])
     lists = [overrides] if overrides and isinstance(overrides[0], str) else overrides
-    return FigureConfig(name=name, overrides=tuple(map(tuple, lists)), **content)
+    full = tuple(map(tuple, lists))
+    scales = {scale: _scaled(full, words) for scale, words in content.pop("scales", {}).items()}
+    return FigureConfig(name=name, overrides=full, scales=scales, **content)
+
+
+def _scaled(full: Words, words: Sequence[Any]) -> Words:
+    """Runs of their own, or the full ones with these words in the place of those that set the same keys."""
+    if not all(isinstance(word, str) for word in words):
+        return tuple(map(tuple, words))
+    return tuple(tuple({word.partition("=")[0]: word for word in (*run, *words)}.values()) for run in full)

@@ -35,6 +35,8 @@ def test_every_figure_is_whole(name: str) -> None:
     assert config.number is None or config.paper
     assert callable(module.draw)
     assert callable(module.claims)
+    assert {*config.scales} <= {"quick", "paper"}
+    assert {*config.cost} <= {*registry.SCALES}
     assert set(module.TABLES) <= set(TABLES)
     assert bool(module.TABLES) == bool(config.job)
     first = (conf_dir() / "figure" / f"{name}.yaml").read_text().split("\n")[0]
@@ -59,6 +61,22 @@ def test_an_unknown_figure_names_its_neighbours() -> None:
 
 def config(*overrides: tuple[str, ...]) -> FigureConfig:
     return FigureConfig("f", "F", "sweep_stability", overrides, "", None, None, "f")
+
+
+@pytest.mark.parametrize(
+    ("written", "runs"),
+    [
+        (["steps=3", "seed=4"], (("seed=4", "optimizer=gd", "steps=3"), ("steps=3", "seed=4"))),
+        ([["seed=2,3"]], (("seed=2,3",),)),
+        ([["seed=2"], []], (("seed=2",), ())),
+    ],
+)
+def test_a_scale_changes_words_of_every_run_or_has_runs_of_its_own(written: Any, runs: registry.Words) -> None:
+    keys = {"title": "", "job": "train", "caption": "", "paper": None, "number": None, "module": ""}
+    content = {"overrides": [["seed=1", "optimizer=gd"], ["steps=9"]], "scales": {"quick": written}, **keys}
+    config = registry._config("f", content)
+    assert config.at("quick").overrides == runs
+    assert config.at("paper") == config.at("full") == config
 
 
 def test_commands_can_be_pasted() -> None:
