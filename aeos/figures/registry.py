@@ -33,7 +33,7 @@ class FigureConfig:
     `overrides`: one list of words a run; a list with words such as seed=0,1,2 stands for all their combinations, and is
     one multirun. `job` null, without overrides: a figure of theory alone. These are the runs of scale `full`; `scales`
     says what is otherwise at `quick` and `paper`: words that take the place of every run's own, or lists of words, runs
-    of their own. `cost`: seconds of one core by scale, measured; where it lacks `paper`, those runs want an accelerator.
+    of their own. `cost`: seconds of one core by scale, measured; without `paper`, those runs want an accelerator.
     """
 
     name: str
