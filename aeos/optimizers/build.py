@@ -10,32 +10,14 @@ from aeos.errors import BadInput
 from aeos.optimizers import rules, schedules
 from aeos.optimizers.ranges import check
 from aeos.optimizers.rules import Rule
+from aeos.schema import optimizer as schema
 
 Schedule = Callable[[int], float]
 
-RULES: dict[str, type[Rule]] = {
-    kind.name: kind
-    for kind in (
-        rules.GD,
-        rules.HeavyBall,
-        rules.EMA,
-        rules.Nesterov,
-        rules.SignSGD,
-        rules.RMSprop,
-        rules.ScalarRMSprop,
-        rules.Adagrad,
-        rules.Adam,
-        rules.AMSGrad,
-        rules.NAdam,
-        rules.Padam,
-        rules.KAdam,
-    )
-}
-
+# A rule and its schema have one name, and so have a schedule and its own.
+RULES: dict[str, type[Rule]] = {node.name: getattr(rules, node.__name__) for node in schema.OPTIMIZERS}
 SCHEDULES: dict[str, type[schedules.Constant | schedules.WarmupCosine | schedules.Power]] = {
-    "constant": schedules.Constant,
-    "warmup_cosine": schedules.WarmupCosine,
-    "power": schedules.Power,
+    node.name: getattr(schedules, node.__name__) for node in schema.SCHEDULES
 }
 
 

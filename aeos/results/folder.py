@@ -140,6 +140,7 @@ class Recorder:
         self.tables: dict[str, Table] = {}
         self.next_save = time.monotonic() + checkpoint_seconds
         self.saved = checkpoint.load(path / "checkpoint.pt")
+        self.began = time.monotonic() - (self.saved or {}).get("seconds", 0.0)
         self.kept: dict[str, int] = self.saved["tables"] if self.saved else {}
         for name in self.kept:
             self._table(name)
@@ -166,14 +167,19 @@ class Recorder:
     def save(self, content: dict[str, Any]) -> None:
         """Write a checkpoint that vouches for every row written so far."""
         positions = {name: table.sync() for name, table in self.tables.items()}
-        checkpoint.save(self.path / "checkpoint.pt", {"content": content, "tables": positions})
+        saved = {"content": content, "tables": positions, "seconds": self._elapsed()}
+        checkpoint.save(self.path / "checkpoint.pt", saved)
         self.next_save = time.monotonic() + self.seconds
 
     def finish(self, summary: dict[str, Any]) -> None:
         """The summary, then the mark that this run need never be done again."""
         log.info("finished: %s", summary)
         atomic.write_json(self.path / "summary.json", summary)
-        atomic.write_json(self.path / "done.json", {"status": summary["status"]})
+        atomic.write_json(self.path / "done.json", {"status": summary["status"], "seconds": round(self._elapsed(), 2)})
+
+    def _elapsed(self) -> float:
+        """How long this run has taken, the time before its last checkpoint included."""
+        return time.monotonic() - self.began
 
     def __enter__(self) -> Recorder:
         return self

@@ -86,15 +86,15 @@ def _gain(optimizer: str, beta: np.ndarray, t: np.ndarray | None, corrected: boo
     """G(−1): by how much momentum amplifies a gradient that changes its sign at every step."""
     average = (1 - beta) / (1 + beta)
     match optimizer:
+        case "ema":
+            return average
         case "heavy_ball":
             return 1 / (1 + beta)
         case "nesterov":
             return (1 + 2 * beta) / (1 + beta)
         case "nadam":
             return _nadam(beta, t, corrected, decay)
-        case "adam" | "adamw" | "amsgrad" | "padam" if corrected and t is not None:
-            return average / (1 - beta**t)
-    return average if RATE[optimizer] else 1.0
+    return average / (1 - beta**t) if corrected and t is not None else average
 
 
 def _nadam(beta: np.ndarray, t: np.ndarray | None, corrected: bool, decay: float) -> Number:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 from types import SimpleNamespace
 from typing import Any
@@ -11,10 +12,10 @@ import pytest
 from omegaconf import OmegaConf
 
 from aeos.errors import BadInput
-from aeos.optimizers import build_rule
+from aeos.optimizers import build_rule, rules
 from aeos.optimizers.build import RULES, SCHEDULES
 from aeos.optimizers.ranges import RANGES
-from aeos.optimizers.rules import Adam, KAdam
+from aeos.optimizers.rules import Adam, KAdam, Rule
 from aeos.schema.optimizer import OPTIMIZERS
 from aeos.schema.optimizer import SCHEDULES as SCHEMA_SCHEDULES
 
@@ -26,7 +27,7 @@ def defaults(kind: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("node", OPTIMIZERS, ids=lambda node: node.name)
 def test_rule_and_schema_have_the_same_fields_and_defaults(node: Any) -> None:
     expected = defaults(node)
-    assert expected.pop("name") in RULES
+    assert RULES[node.name].name == expected.pop("name")
     assert defaults(RULES[node.name]) == expected
 
 
@@ -39,7 +40,8 @@ def test_schedule_and_schema_have_the_same_fields_and_defaults(node: Any) -> Non
 
 
 def test_every_rule_and_schedule_has_a_schema() -> None:
-    assert list(RULES) == [node.name for node in OPTIMIZERS]
+    exported = {kind.__name__: kind for kind in vars(rules).values() if inspect.isclass(kind)}
+    assert {*RULES.values()} == {kind for kind in exported.values() if issubclass(kind, Rule) and hasattr(kind, "name")}
     assert list(SCHEDULES) == [node.name for node in SCHEMA_SCHEDULES]
 
 
