@@ -19,6 +19,7 @@ GROUND = {"errors", "paths"}
 ALLOWED = {
     "errors": set(),
     "paths": set(),
+    "processes": {"errors"},
     "theory": set(),
     "schema": GROUND | {"theory"},
     "optimizers": GROUND | {"theory", "schema"},
@@ -28,7 +29,7 @@ ALLOWED = {
     "monitor": GROUND | {"theory", "optimizers", "curvature"},
     "results": GROUND | {"schema"},
     "figures": GROUND | {"theory", "results"},
-    "jobs": GROUND | {"theory", "optimizers", "problems", "curvature", "dynamics", "results"},
+    "jobs": GROUND | {"processes", "theory", "optimizers", "problems", "curvature", "dynamics", "results"},
     "complaints": GROUND | {"schema"},
     "launch": GROUND | {"schema", "complaints", "results", "jobs"},
     "listing": GROUND | {"results", "figures"},

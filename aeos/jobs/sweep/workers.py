@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import signal
 import sys
-import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -19,14 +13,13 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from aeos.errors import BadInput
 from aeos.jobs.sweep.block import Rows, run_block
 from aeos.jobs.sweep.points import Point
 from aeos.problems.base import Problem
 from aeos.problems.build import build_problem
+from aeos.processes import POLL, pool
 
 Tell = Callable[[int, int], None]  # (number of the block, step)
-POLL = 0.2  # seconds between two looks at the workers
 
 
 class Stopped(Exception):
@@ -51,26 +44,16 @@ def run_blocks(
     context = multiprocessing.get_context(method)
     steps, stop = context.SimpleQueue(), context.RawValue("b", 0)
     inherited = problem if method == "fork" else None
-    begin = partial(_begin, OmegaConf.to_container(config), inherited, folder, steps, stop)
-    pool = ProcessPoolExecutor(workers, context, begin)
-    with _deferred() as raise_interrupt:
+    with pool(workers, context, _begin, OmegaConf.to_container(config), inherited, folder, steps, stop) as working:
         try:
-            with _deaf():
-                waiting = {pool.submit(_work, number, block): block for number, block in enumerate(blocks)}
-            while waiting:
-                ended, _ = wait(waiting, POLL, FIRST_COMPLETED)
-                raise_interrupt()
+            for number, block in enumerate(blocks):
+                working.submit(block, _work, number, block)
+            while len(working):
+                yield from working.ended()
                 while not steps.empty():
                     tell(*steps.get())
-                for future in ended:
-                    yield waiting.pop(future), future.result()
-        except BrokenProcessPool:
-            raise BadInput(
-                "a worker process died (out of memory?): try workers=1 or a smaller block=…; the same command continues"
-            ) from None
         finally:
             stop.value = 1
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def start_method(config: DictConfig) -> str:
@@ -79,50 +62,11 @@ def start_method(config: DictConfig) -> str:
     return "fork" if sys.platform == "linux" and alone else "spawn"
 
 
-@contextmanager
-def _hearing(handler: Any) -> Iterator[None]:
-    """What Ctrl-C does in here; in another thread than the main one it is not ours to say."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _deaf() -> AbstractContextManager[None]:
-    """Processes started here never hear Ctrl-C: the one that started them does, and stops them."""
-    return _hearing(signal.SIG_IGN)
-
-
-@contextmanager
-def _deferred() -> Iterator[Callable[[], None]]:
-    """Ctrl-C waits for the yielded function to be called: within `wait` it would leave locks of the pool held."""
-    heard = threading.Event()
-
-    def raise_interrupt() -> None:
-        if heard.is_set():
-            raise KeyboardInterrupt
-
-    with _hearing(lambda *_: heard.set()):
-        yield raise_interrupt
-
-
 def _begin(content: Any, problem: Problem | None, folder: Path, steps: Any, stop: Any) -> None:
-    """Make this process a worker: one thread, its own problem, gone when the process that started it is gone."""
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    """Make this process a worker: one thread, its own problem."""
     config = OmegaConf.create(content)
     torch.set_num_threads(config.threads or 1)
     _here.update(config=config, folder=folder, steps=steps, stop=stop, problem=problem or build_problem(config))
-
-
-def _follow_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-    os._exit(1)
 
 
 def _work(number: int, block: list[Point]) -> Rows:
