@@ -48,7 +48,11 @@ def _help(job: str, *examples: str) -> str:
     from aeos.paths import groups
 
     lines = [f"[bold]{group}[/]: {', '.join(names)}" for group, names in groups(job).items()]
-    return "\n\n".join(["[bold]Examples[/]", *examples, "[bold]Config groups[/] (GROUP=NAME)", *lines])
+    return "\n\n".join([_examples(*examples), "[bold]Config groups[/] (GROUP=NAME)", *lines])
+
+
+def _examples(*examples: str) -> str:
+    return "\n\n".join(["[bold]Examples[/]", *examples])
 
 
 @app.command(
@@ -139,6 +143,27 @@ def sde_compare(overrides: Overrides = None) -> None:
     launch("sde_compare", overrides or [])
 
 
+@app.command(
+    epilog=_examples(
+        "aeos reproduce all",
+        "aeos reproduce 2411.15958 scale=full workers=2",
+        "aeos reproduce adam_step_sizes talk_distances",
+        "aeos reproduce all scale=paper device=cuda data.data_dir=data data.download=true --dry-run",
+    )
+)
+def reproduce(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FIGURE | PAPER | all | scale=quick|full|paper | KEY=VALUE]...", help="What, and how."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the commands and their cost, run nothing.")] = False,
+) -> int:
+    """Run what figures need, draw them, judge their claims: outputs/report/index.html. Exit code 1 if a claim fails."""
+    from aeos.reproduce import reproduce as again
+
+    return again(words or [], dry_run)
+
+
 @app.command()
 def plot(
     runs: Annotated[
@@ -167,11 +192,17 @@ def plot(
 
 
 @app.command("list")
-def list_everything(out: Out = Path("outputs")) -> None:
-    """Name jobs, config groups and their choices, figures, and the runs there are."""
+def list_everything(
+    part: Annotated[str | None, typer.Argument(metavar="[jobs | groups | figures | runs]", help="One part.")] = None,
+    out: Out = Path("outputs"),
+) -> None:
+    """Name jobs, config groups and their choices, figures, and the runs there are.
+
+    `figures` alone says what each costs and how its claims stand.
+    """
     from aeos.listing import overview
 
-    overview(out)
+    overview(out, part)
 
 
 def _version(wanted: bool) -> None:

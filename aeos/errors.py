@@ -22,12 +22,16 @@ def report(error: Exception) -> int:
 
     Returns the exit code: 2 for what the user can mend, 1 for a fault of ours or of the machine.
     """
-    ours = not isinstance(error, BadInput)
     if not getattr(error, "reported", False):
         error.reported = True  # type: ignore[attr-defined]
         if os.environ.get("AEOS_DEBUG"):
             traceback.print_exception(error)
-        text = " ".join(str(error).split())
-        text = f"{type(error).__name__}: {text} (AEOS_DEBUG=1 shows where)" if ours else text
-        print(f"aeos: {text}", file=sys.stderr)
-    return 1 if ours else 2
+        hint = "" if isinstance(error, BadInput) else " (AEOS_DEBUG=1 shows where)"
+        print(f"aeos: {told(error)}{hint}", file=sys.stderr)
+    return 2 if isinstance(error, BadInput) else 1
+
+
+def told(error: Exception) -> str:
+    """An error in one line; those that are not the user's say their kind."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, BadInput) else f"{type(error).__name__}: {text}"

@@ -45,7 +45,7 @@ def launch(job: str, words: Sequence[str]) -> None:
 
     def guarded(config: DictConfig) -> None:
         try:
-            task(config)
+            task(config, HydraConfig.get().overrides.task)
         except Exception as error:
             if os.getpid() != here:
                 raise  # in a launcher's worker: the launcher carries it back
@@ -61,8 +61,22 @@ def launch(job: str, words: Sequence[str]) -> None:
         raise failures[0]
 
 
-def task(config: DictConfig) -> None:
-    """One composed config: check it, skip it when its run is finished, else run it."""
+def run(job: str, words: Sequence[str]) -> RunFolder:
+    """One run, composed without Hydra's command line: for whoever starts many. Returns where it is.
+
+    Raises BadInput for anything wrong with the words, before anything is written to disk.
+    """
+    schema.register()
+    try:
+        with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            config = hydra.compose(job, list(words))
+    except Exception as error:
+        raise one_line(error, job) from error
+    return task(config, words)
+
+
+def task(config: DictConfig, words: Sequence[str]) -> RunFolder:
+    """One composed config: check it, skip it when its run is finished, else run it. `words` are for the record."""
     job = next((name for name, node in schema.JOBS.items() if OmegaConf.get_type(config) is node), None)
     if job is None:
         raise BadInput("the primary config has no schema: begin its defaults with /schema/train@_here_")
@@ -70,12 +84,12 @@ def task(config: DictConfig) -> None:
         schema.validate(config)
     except OmegaConfBaseException as error:
         raise one_line(error, job) from error
-    command = ["aeos", job.replace("_", "-"), *HydraConfig.get().overrides.task]
-    folder = RunFolder(job, config, command)
+    folder = RunFolder(job, config, ["aeos", job.replace("_", "-"), *words])
     if folder.finished and not config.force:
         print(f"{folder.path}: finished already; force=true does it again")
-        return
-    importlib.import_module(f"aeos.jobs.{job}").run(config, folder)
+    else:
+        importlib.import_module(f"aeos.jobs.{job}").run(config, folder)
+    return folder
 
 
 def _sorted(job: str, words: Sequence[str]) -> tuple[list[str], list[str]]:

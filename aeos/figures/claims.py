@@ -71,6 +71,12 @@ def rows(claims: Sequence[Claim]) -> list[str]:
     ]
 
 
+def counted(claims: Sequence[Claim]) -> str:
+    """`3 of 4 claims hold`, `no claims`."""
+    holding = sum(claim.verdict == "PASS" for claim in claims)
+    return f"{holding} of {len(claims)} claims hold" if claims else "no claims"
+
+
 def write(claims: Sequence[Claim], file: Path) -> None:
     """A tidy table: one row a claim, its fields and then its verdict. Raises OSError when it cannot be written."""
     text = io.StringIO()

@@ -36,7 +36,7 @@ def plot(words: Sequence[str], out: Path | None, root: Path) -> list[Path]:
         jobs = [(figure, runs if figure.job else []) for figure in chosen]
     else:
         jobs = _allowed(known, runs)
-    return [file for figure, shown in jobs for file in _write(figure, shown, _stem(figure, shown, out, root))]
+    return [file for figure, shown in jobs for file in write(figure, shown, _stem(figure, shown, out, root))[0]]
 
 
 def _runs(word: str, root: Path, known: dict[str, FigureConfig]) -> list[Run]:
@@ -86,7 +86,11 @@ def _stem(figure: FigureConfig, runs: Sequence[Run], out: Path | None, root: Pat
     return (out or root / "figures") / f"{figure.name}-{hashlib.sha256(names.encode()).hexdigest()[:8]}"
 
 
-def _write(figure: FigureConfig, runs: Sequence[Run], stem: Path) -> list[Path]:
+def write(figure: FigureConfig, runs: Sequence[Run], stem: Path) -> tuple[list[Path], list[claims.Claim]]:
+    """Draw one figure of these runs: the files, stem.pdf, .svg, .png and .claims.csv where it has any, and its claims.
+
+    Raises BadInput when they cannot be written, or as the figure does.
+    """
     from aeos.figures.style import save
 
     drawing = load_draw(figure.name)
@@ -102,4 +106,4 @@ def _write(figure: FigureConfig, runs: Sequence[Run], stem: Path) -> list[Path]:
         raise BadInput(
             f"{stem.parent}: cannot write figures there ({error.strerror}); give another with --to"
         ) from error
-    return [*files, table] if claimed else files
+    return [*files, table] if claimed else files, claimed

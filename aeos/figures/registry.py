@@ -14,6 +14,7 @@ import yaml
 
 from aeos.errors import BadInput, suggest
 from aeos.figures.claims import Claim
+from aeos.figures.papers import OWN
 from aeos.paths import conf_dir
 from aeos.results.read import Run
 
@@ -41,7 +42,7 @@ class FigureConfig:
     job: str | None
     overrides: Words
     caption: str
-    paper: str | None  # arXiv id
+    paper: str  # a key of PAPERS
     number: str | None  # the paper's own number for it
     module: str
     scales: Mapping[str, Words] = field(default_factory=dict)
@@ -50,6 +51,15 @@ class FigureConfig:
     def at(self, scale: str) -> FigureConfig:
         """This figure with the runs of that scale; those of `full` where the scale has none of its own."""
         return replace(self, overrides=self.scales.get(scale, self.overrides))
+
+    def costs(self, scale: str) -> str:
+        """`12 s`, `3 min`, or `unknown`: of one core."""
+        if not self.job:
+            return "no runs"
+        if scale not in self.cost:
+            return "unknown" if scale in self.scales or not self.cost else self.costs("full")
+        seconds = self.cost[scale]
+        return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
     @property
     def commands(self) -> list[str]:
@@ -117,6 +127,7 @@ def _config(name: str, content: dict[str, Any]) -> FigureConfig:
     lists = [overrides] if overrides and isinstance(overrides[0], str) else overrides
     full = tuple(map(tuple, lists))
     scales = {scale: _scaled(full, words) for scale, words in content.pop("scales", {}).items()}
+    content["paper"] = content["paper"] or OWN
     return FigureConfig(name=name, overrides=full, scales=scales, **content)
 
 

@@ -32,8 +32,9 @@ ALLOWED = {
     "jobs": GROUND | {"processes", "theory", "optimizers", "problems", "curvature", "dynamics", "results"},
     "complaints": GROUND | {"schema"},
     "launch": GROUND | {"schema", "complaints", "results", "jobs"},
+    "reproduce": GROUND | {"processes", "launch", "figures", "results"},
     "listing": GROUND | {"results", "figures"},
-    "cli": GROUND | {"launch", "listing", "figures"},
+    "cli": GROUND | {"launch", "listing", "figures", "reproduce"},
     "__main__": {"cli"},
     "__init__": set(),
 }
