@@ -19,7 +19,7 @@ from aeos.paths import conf_dir
 
 #: Threads that wait for one another leave their core to whoever else has work; torch reads it when it is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-LONGEST = ("test_readme.py", "test_kill.py", "test_sweep_kill.py")
+LONGEST = ("test_readme.py", "test_kill.py", "test_sweep_kill.py", "test_doc_examples.py", "test_reproduce.py")
 
 
 def composed(*overrides: str) -> DictConfig:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from aeos import schema
 from aeos.errors import BadInput, suggest
 from aeos.figures import match, registry
 from aeos.figures.match import Index, expected, select
+from aeos.figures.papers import OWN, PAPERS
 from aeos.figures.registry import FigureConfig, each_run, figure, figures, load_draw
 from aeos.paths import PACKAGE, conf_dir
 from aeos.results.read import Run, flatten
@@ -31,8 +31,8 @@ def test_every_figure_is_whole(name: str) -> None:
     assert config.title
     assert config.caption
     assert not config.title.endswith(".")
-    assert config.paper is None or re.fullmatch(r"\d{4}\.\d{4,5}", config.paper)
-    assert config.number is None or config.paper
+    assert config.paper in PAPERS
+    assert config.number is None or config.paper != OWN
     assert callable(module.draw)
     assert callable(module.claims)
     assert {*config.scales} <= {"quick", "paper"}
