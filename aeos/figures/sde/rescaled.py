@@ -15,6 +15,7 @@ from aeos.errors import BadInput
 from aeos.figures import style
 from aeos.figures.claims import Claim
 from aeos.figures.sde.losses import band, largest, losses
+from aeos.figures.sde.readings import processes
 from aeos.results.read import NOT_IDENTITY, Run, flatten
 
 TABLES = ("moments",)
@@ -52,7 +53,8 @@ def draw(runs: Sequence[Run], labels: Sequence[str]) -> Figure:
         panel.set_xlabel("samples")
     style.letters(grid.flat)
     entries = {line.get_label(): line for panel in grid[:, 0] for line in panel.lines if line.get_label()[0] != "_"}
-    theory = Line2D([], [], **style.THEORY, label="SDEs on the left, bounds on the right")
+    on_left = "SDEs on the left, " if any(len(processes(run)) > 1 for run in runs) else ""
+    theory = Line2D([], [], **style.THEORY, label=f"{on_left}bounds on the right")
     style.legend_below(figure, [*entries.values(), theory])
     return figure
 

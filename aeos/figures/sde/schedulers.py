@@ -22,6 +22,7 @@ TABLES = ("moments",)
 
 OPTIMIZER, SDE = "signsgd", "new"
 CALLED = {OPTIMIZER: "SignSGD", SDE: "SDE"}
+EARLY = 10.0  # t at which a loss that stalls is first looked at; the last one comes second
 LATE = 0.5  # ratios are averaged over the last half of the time
 LEVEL: dict[str, Any] = {"color": "0.45", "linestyle": "-", "linewidth": 0.7, "zorder": 1.5}
 
@@ -111,9 +112,7 @@ def _claims(decay: Decay, process: str) -> list[Claim]:
     expected = decay.linear(t) / decay.level(t)
     if not sde.scheduler_condition(decay.p):
         made = []
-        for at in (10.0, 100.0):
-            if t[-1] < at:
-                continue
+        for at in sorted({min(EARLY, t[-1]), t[-1]}):
             place = int(np.argmin(np.abs(t - at)))
             row = decay.rows[process].iloc[place + 1]
             error = 4 * float(row["error"] / row["mean"])
