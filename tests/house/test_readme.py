@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from aeos.figures.papers import source
+from aeos.figures.registry import figure, figures
 from aeos.paths import groups
 
 ROOT = Path(__file__).parents[2]
@@ -49,3 +51,25 @@ def test_python_runs(code: str, tmp_path: Path) -> None:
 def test_it_names_every_choice(group: str) -> None:
     for name in groups()[group]:
         assert f"`{name}`" in TEXT or name in ("network", "torchvision")
+
+
+@pytest.mark.parametrize("name", figures())
+def test_every_figure_has_its_row(name: str) -> None:
+    """paper | command | claim | predicted | measured, as `python scripts/tables.py` writes it from a report."""
+    table = TEXT.partition("<!-- figures: scripts/tables.py -->")[2].partition("<!-- end of figures -->")[0]
+    (row,) = (row for row in table.splitlines() if f"| `aeos reproduce {name}` |" in row)
+    paper, _, claim, predicted, measured = (cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1])
+    assert paper == (source(figure(name).paper, figure(name).number) or "own")
+    assert claim
+    assert bool(predicted) == bool(measured)
+    assert predicted or name in ("training", "sharpness"), "figures without a claim"
+
+
+def test_the_gallery_shows_what_its_commands_draw() -> None:
+    """One figure of each body of work: a command, and below it the picture of that name."""
+    shown = re.findall(r"```sh\naeos reproduce (\w+)\n```\n\n!\[[^]]+\]\((docs/figures/\w+\.png)\)", TEXT)
+    papers = [figure(name).paper for name, _ in shown]
+    assert papers == ["2411.05746", "2411.15958", "2410.24206", "2207.14484"]
+    for name, file in shown:
+        assert (ROOT / file).stem == name
+        assert (ROOT / file).read_bytes().startswith(b"\x89PNG")
