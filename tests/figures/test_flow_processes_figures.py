@@ -35,6 +35,8 @@ def test_an_eigenvalue_is_read_over_the_threshold_of_its_step(make_run: Make) ->
     table = run.table("metrics").assign(lr=0.02)  # twice what the run's setting says, as a schedule may have it
     table.to_csv(run.path / "metrics.csv", index=False)
     np.testing.assert_allclose(criticality(run, "midpoint"), 2 * RATIO["midpoint"](T))
+    table[table["step"] % 2 == 0].to_csv(run.path / "metrics.csv", index=False)  # seen less often than the spectrum
+    np.testing.assert_allclose(criticality(run, "midpoint"), 2 * RATIO["midpoint"](T)[::2])
 
 
 def test_decay_that_moves_the_threshold_is_considered(make_run: Make) -> None:

@@ -70,7 +70,9 @@ def criticality(run: Run, process: str, index: int = 1) -> pd.Series:
     """
     settings, name = run.config["optimizer"], optimizer(run)
     values = eigenvalue(run, process, "hessian" if name == "gd" else "preconditioned", index)
-    lr = metric(run, process, "lr").reindex(values.index)
+    lr = metric(run, process, "lr")
+    both = values.index.intersection(lr.index)  # eigenvalues may have been measured more often than the metrics
+    values, lr = values[both], lr[both]
     inside = name != "gd" and not settings["decoupled"]  # there H has the decay in it
     decay = 0.0 if inside else settings["weight_decay"]
     return values / stability_threshold(name, lr.to_numpy(), weight_decay=decay)
