@@ -34,7 +34,7 @@ def perform(request: Request, tell: Callable[[int, int], None]) -> Iterator[Entr
     Runs that cost most begin first. Leaving early stops the workers at once: runs go on from their checkpoints.
     """
     wanted = request.runs()
-    todo = _dearest_last(request.figures, wanted)
+    todo = _dearest_last(request, wanted)
     ran: dict[Key, Ran] = {}
     waiting = {figure.name: figure for figure in request.figures}
     extra = ["workers=0"] if len(todo) > 1 else []  # else a sweep may have processes of its own
@@ -64,12 +64,12 @@ def perform(request: Request, tell: Callable[[int, int], None]) -> Iterator[Entr
             raise
 
 
-def _dearest_last(figures: tuple[FigureConfig, ...], wanted: dict[str, list[Key]]) -> list[Key]:
+def _dearest_last(request: Request, wanted: dict[str, list[Key]]) -> list[Key]:
     """Every run once, by its share of what its figure costs."""
     cost: dict[Key, float] = {}
-    for figure in figures:
+    for figure in request.figures:
         for key in wanted[figure.name]:
-            share = max(figure.cost.values(), default=0.0) / len(wanted[figure.name])
+            share = figure.cost.get(request.scale, figure.cost.get("full", 0.0)) / len(wanted[figure.name])
             cost[key] = max(cost.get(key, 0.0), share)
     return sorted(cost, key=cost.__getitem__)
 
