@@ -16,7 +16,7 @@ from aeos.errors import told
 from aeos.figures.registry import FigureConfig
 from aeos.processes import POLL, pool
 from aeos.reproduce.entry import Entry
-from aeos.reproduce.request import Key, Request
+from aeos.reproduce.request import Key, Request, cores
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def perform(request: Request, tell: Callable[[int, int], None]) -> Iterator[Entr
     total = len(todo)
     context = multiprocessing.get_context("spawn")
     stop = context.RawValue("b", 0)
-    with pool(request.workers, context, _begin, stop) as working:
+    with pool(request.workers, context, _begin, stop, max(1, cores() // request.workers)) as working:
         try:
             while waiting or len(working):
                 ready = [name for name in waiting if all(key in ran for key in wanted[name])]
@@ -74,8 +74,9 @@ def _dearest_last(request: Request, wanted: dict[str, list[Key]]) -> list[Key]:
     return sorted(cost, key=cost.__getitem__)
 
 
-def _begin(stop: Any) -> None:
-    """Make this process a worker: silent, and gone at once when nobody waits for it any more."""
+def _begin(stop: Any, threads: int) -> None:
+    """Make this process a worker: silent, with its share of the cores, gone at once when nobody waits for it."""
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))  # torch reads it when a run imports it
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
