@@ -32,11 +32,9 @@ def row(entry: Entry) -> str:
     """A figure by its first claim."""
     origin = source(entry.paper, entry.number) or "own"
     if not entry.claims:
-        return f"| {origin} | `aeos reproduce {entry.name}` | {cell(entry.title)} | | |"
+        return f"| {origin} | `aeos reproduce {entry.name} scale={entry.scale}` | {cell(entry.title)} | | |"
     first = entry.claims[0]
-    return (
-        f"| {origin} | `aeos reproduce {entry.name}` | {cell(first.text)} | {first.condition} | {first.measured:.4g} |"
-    )
+    return f"| {origin} | `aeos reproduce {entry.name} scale={entry.scale}` | {cell(first.text)} | {first.condition} | {first.measured:.4g} |"
 
 
 def claims(entries: list[Entry]) -> str:

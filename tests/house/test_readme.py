@@ -57,7 +57,7 @@ def test_it_names_every_choice(group: str) -> None:
 def test_every_figure_has_its_row(name: str) -> None:
     """paper | command | claim | predicted | measured, as `python scripts/tables.py` writes it from a report."""
     table = TEXT.partition("<!-- figures: scripts/tables.py -->")[2].partition("<!-- end of figures -->")[0]
-    (row,) = (row for row in table.splitlines() if f"| `aeos reproduce {name}` |" in row)
+    (row,) = (row for row in table.splitlines() if f"| `aeos reproduce {name} scale=full` |" in row)
     paper, _, claim, predicted, measured = (cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1])
     assert paper == (source(figure(name).paper, figure(name).number) or "own")
     assert claim
