@@ -29,12 +29,14 @@ def main() -> None:
 
 
 def row(entry: Entry) -> str:
-    """A figure by its first claim."""
-    origin = source(entry.paper, entry.number) or "own"
-    if not entry.claims:
-        return f"| {origin} | `aeos reproduce {entry.name} scale={entry.scale}` | {cell(entry.title)} | | |"
-    first = entry.claims[0]
-    return f"| {origin} | `aeos reproduce {entry.name} scale={entry.scale}` | {cell(first.text)} | {first.condition} | {first.measured:.4g} |"
+    """A figure by its first claim, or by its title where it has none."""
+    cells = [source(entry.paper, entry.number) or "own", f"`aeos reproduce {entry.name} scale={entry.scale}`"]
+    if entry.claims:
+        first = entry.claims[0]
+        cells += [cell(first.text), first.condition, f"{first.measured:.4g}"]
+    else:
+        cells += [cell(entry.title), "", ""]
+    return f"| {' | '.join(cells)} |"
 
 
 def claims(entries: list[Entry]) -> str:

@@ -143,6 +143,15 @@ def test_a_wrong_constant_in_the_theory_makes_a_claim_fail(
     assert entry["status"] == "FAIL"
 
 
+@pytest.mark.parametrize("words", [(), ("stability_regoin",), ("all", "scale=ful"), ("all", "--dry-rum")])
+def test_words_that_mean_nothing_leave_nothing_behind(
+    words: tuple[str, ...], aeos: Callable[..., Said], tmp_path: Path
+) -> None:
+    said = aeos("reproduce", *words)
+    assert (said.code, said.err.count("\n"), said.out) == (2, 1, "")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_dry_run_prints_commands_that_can_be_pasted_and_does_nothing(
     aeos: Callable[..., Said], tmp_path: Path
 ) -> None:
