@@ -42,12 +42,10 @@ def row(entry: Entry) -> str:
 def claims(entries: list[Entry]) -> str:
     """The whole page."""
     every = [claim for entry in entries for claim in entry.claims]
-    seconds = sum(entry.seconds for entry in entries)
     scales = ", ".join(sorted({entry.scale for entry in entries}))
     parts = [
         "# Every claim, predicted and measured",
-        f"`aeos reproduce all scale={scales}`: {len(entries)} figures, {counted(every)}. The runs take "
-        f"{seconds / 60:.0f} minutes of one core, shared ones counted once a figure.",
+        f"`aeos reproduce all scale={scales}`: {len(entries)} figures, {counted(every)}.",
         "*Origin*: the prediction is published in the paper, derived by us from its theory, or itself measured. "
         "*Set*: the tolerance was chosen before its number was seen, or after.",
     ]
@@ -55,7 +53,7 @@ def claims(entries: list[Entry]) -> str:
         parts.append(f"## {PAPERS[paper]}")
         for entry in (entry for entry in entries if entry.paper == paper and entry.claims):
             number = f" (Fig. {entry.number})" if entry.number else ""
-            parts.append(f"### {entry.title}{number}\n\n`aeos reproduce {entry.name}`, {entry.seconds:.0f} s")
+            parts.append(f"### {entry.title}{number}\n\n`aeos reproduce {entry.name} scale={entry.scale}`")
             head = "| verdict | claim | predicted | measured | origin | set |\n|---|---|---|---|---|---|\n"
             parts.append(head + "\n".join(map(claim_row, entry.claims)))
     return "\n\n".join(parts) + "\n"
