@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aeos.errors import BadInput
-from aeos.results.read import NOT_IDENTITY, Run, flatten
+from aeos.results.read import Run, identity
 
 ABSENT = "absent"
 #: What models are called in titles; any other goes by its name.
@@ -51,7 +51,7 @@ def numbers(names: Sequence[str]) -> list[float] | None:
 
 
 def _identity(config: dict[str, Any]) -> Flat:
-    return {key: value for key, value in flatten(config).items() if key not in NOT_IDENTITY | {"seed"}}
+    return {key: value for key, value in identity(config).items() if key != "seed"}
 
 
 def _groups(configs: Sequence[Flat]) -> set[str]:

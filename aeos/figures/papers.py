@@ -16,6 +16,11 @@ PAPERS = {
 OWN = "own"
 
 
+def place(paper: str) -> int:
+    """Where a paper stands in that order."""
+    return list(PAPERS).index(paper)
+
+
 def source(paper: str, number: str | None) -> str:
     """`arXiv 2411.05746, Fig. 2`, `talk`; empty for a figure of our own."""
     if paper == OWN:

@@ -10,7 +10,7 @@ from aeos.errors import told
 from aeos.figures.plot import write
 from aeos.figures.registry import FigureConfig
 from aeos.reproduce.entry import Entry
-from aeos.results.read import NOT_IDENTITY, Run, flatten, load
+from aeos.results.read import Run, identity, load
 
 
 def draw(figure: FigureConfig, scale: str, ran: Sequence[tuple[Path, float]], folder: Path) -> Entry:
@@ -28,7 +28,7 @@ def draw(figure: FigureConfig, scale: str, ran: Sequence[tuple[Path, float]], fo
 
 def settings(runs: Sequence[Run]) -> tuple[dict[str, Any], dict[str, list[Any]]]:
     """Settings that all runs share, and the values of those that differ, each once; what a run lacks counts as null."""
-    flat = [{key: value for key, value in flatten(run.config).items() if key not in NOT_IDENTITY} for run in runs]
+    flat = [identity(run.config) for run in runs]
     common: dict[str, Any] = {}
     varying: dict[str, list[Any]] = {}
     for key in dict.fromkeys(key for one in flat for key in one):

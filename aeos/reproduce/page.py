@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
@@ -36,7 +35,7 @@ def page(entries: Sequence[Entry], about: dict[str, Any], folder: Path) -> str:
         pictures=pictures,
         fonts=Markup(svg.font_faces(drawn.values())),
         about=about,
-        machine=f"Python {about['python']} on {about['platform']}, {platform.machine()}",
+        machine=f"Python {about['python']} on {about['platform']}",
         verdict=counted(claims),
         failing=[entry for entry in entries if entry.status in ("FAIL", "MISSING")],
         figures=len(entries),

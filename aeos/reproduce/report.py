@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aeos.errors import BadInput
-from aeos.figures.papers import PAPERS
+from aeos.figures.papers import PAPERS, place
 from aeos.reproduce.entry import Entry
 from aeos.reproduce.page import page
 from aeos.results import atomic
@@ -21,8 +21,7 @@ def write(folder: Path, new: Iterable[Entry], about: dict[str, Any]) -> list[Pat
     Raises BadInput when the folder cannot be written.
     """
     entries = {entry.name: entry for entry in read(folder)} | {entry.name: entry for entry in new}
-    order = list(PAPERS)
-    shown = sorted(entries.values(), key=lambda entry: (order.index(entry.paper), entry.name))
+    shown = sorted(entries.values(), key=lambda entry: (place(entry.paper), entry.name))
     about = {**environment(), **about}
     files = [folder / "index.html", folder / "report.json"]
     try:

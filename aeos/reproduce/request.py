@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aeos.errors import BadInput, suggest
-from aeos.figures.papers import PAPERS
+from aeos.figures.papers import PAPERS, place
 from aeos.figures.registry import SCALES, FigureConfig, each_run, figures
 
 #: What may be set beside the scale; all but `workers` are settings of the runs.
@@ -62,9 +62,7 @@ def read(words: Sequence[str]) -> Request:
     if not names:
         raise BadInput("reproduce what? Give figures, papers or `all` (`aeos list figures` shows them)")
     scale = settings.pop("scale", SCALES[0])
-    chosen = [name for name in known if name in names]
-    order = {paper: place for place, paper in enumerate(PAPERS)}
-    chosen.sort(key=lambda name: order[known[name].paper])
+    chosen = sorted({*names}, key=lambda name: (place(known[name].paper), name))
     return Request(tuple(known[name].at(scale) for name in chosen), scale, settings)
 
 

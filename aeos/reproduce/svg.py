@@ -6,7 +6,6 @@ import base64
 import io
 import re
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
 
 from matplotlib import font_manager, get_data_path
@@ -37,7 +36,6 @@ def _fonts(families: Iterable[str]) -> list[font_manager.FontEntry]:
     return list({(font.name, font.style): font for font in regular}.values())
 
 
-@cache
 def _face(file: Path, family: str, style: str, letters: str) -> str:
     from fontTools import subset
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from aeos.results.read import NOT_IDENTITY, flatten
+from aeos.results.read import identity
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def resolved(config: DictConfig) -> dict[str, Any]:
 
 def digest(config: DictConfig, length: int = 10) -> str:
     """Hash of everything that defines the result: all settings but those in NOT_IDENTITY."""
-    text = json.dumps({k: v for k, v in flatten(resolved(config)).items() if k not in NOT_IDENTITY}, sort_keys=True)
+    text = json.dumps(identity(resolved(config)), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 

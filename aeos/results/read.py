@@ -88,6 +88,11 @@ def find(root: Path) -> Iterator[Run]:
             continue
 
 
+def identity(config: dict[str, Any]) -> dict[str, Any]:
+    """The settings, flat, that define what a run computes."""
+    return {key: value for key, value in flatten(config).items() if key not in NOT_IDENTITY}
+
+
 def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """{"optimizer": {"lr": 1}} → {"optimizer.lr": 1}"""
     flat: dict[str, Any] = {}

@@ -7,7 +7,8 @@ import pytest
 from aeos.errors import BadInput
 from aeos.figures.papers import PAPERS
 from aeos.figures.registry import FigureConfig, figures
-from aeos.reproduce.request import Request, read
+from aeos.problems.data.downloaded import SETS
+from aeos.reproduce.request import ON_DISK, Request, read
 
 
 def test_all_is_every_figure_in_the_order_of_the_papers() -> None:
@@ -60,6 +61,10 @@ def test_a_run_that_two_figures_share_is_one() -> None:
     runs = Request(two, "full", {}).runs()
     assert runs["a"] == [("train", ("seed=1",)), ("train", ("seed=2",)), ("train", ("steps=3",))]
     assert runs["b"] == [("train", ("seed=2",))]
+
+
+def test_what_lies_on_disk_is_what_torchvision_reads() -> None:
+    assert {*ON_DISK} == {f"data={name}" for name in SETS}
 
 
 def test_settings_reach_the_runs_that_have_them() -> None:
