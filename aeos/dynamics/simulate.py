@@ -16,7 +16,7 @@ log = logging.getLogger("aeos")
 
 
 class Recorder(Protocol):
-    """Where rows and checkpoints go; `aeos.results.folder.Recorder` on disk, `Memory` in a notebook or a test."""
+    """Where rows and checkpoints go; `aeos.results.recorder.Recorder` on disk, `Memory` in a notebook or a test."""
 
     def write(self, table: str, row: Row) -> None: ...
 

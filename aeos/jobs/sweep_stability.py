@@ -19,7 +19,8 @@ from aeos.jobs.threads import with_threads
 from aeos.optimizers import build_rule, build_schedule
 from aeos.problems.base import Problem
 from aeos.problems.build import build_problem, check_batch_size
-from aeos.results.folder import Recorder, RunFolder
+from aeos.results.folder import RunFolder
+from aeos.results.recorder import Recorder
 
 log = logging.getLogger("aeos")
 

@@ -6,7 +6,6 @@ import fcntl
 import json
 import logging
 import os
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,11 +14,10 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from aeos.errors import BadInput
-from aeos.results import atomic, checkpoint
+from aeos.results import atomic
 from aeos.results.environment import environment
 from aeos.results.identity import resolved, run_name
-from aeos.results.schema import TABLES
-from aeos.results.table import Row, Table
+from aeos.results.recorder import Recorder
 
 log = logging.getLogger("aeos")
 
@@ -130,60 +128,3 @@ class RunFolder:
         finally:
             log.removeHandler(handler)
             handler.close()
-
-
-class Recorder:
-    """What a running job writes through: rows, checkpoints, and at the end its summary."""
-
-    def __init__(self, path: Path, checkpoint_seconds: float) -> None:
-        self.path, self.seconds = path, checkpoint_seconds
-        self.tables: dict[str, Table] = {}
-        self.next_save = time.monotonic() + checkpoint_seconds
-        self.saved = checkpoint.load(path / "checkpoint.pt")
-        self.began = time.monotonic() - (self.saved or {}).get("seconds", 0.0)
-        self.kept: dict[str, int] = self.saved["tables"] if self.saved else {}
-        for name in self.kept:
-            self._table(name)
-
-    def restore(self) -> dict[str, Any] | None:
-        """What `save` was last given, by this process or one before it; None for a new run."""
-        log.info("begins" if self.saved is None else "continues from its checkpoint")
-        if self.saved is None:
-            return None
-        return self.saved["content"]
-
-    def write(self, table: str, row: Row) -> None:
-        self._table(table).append(row)
-
-    def _table(self, name: str) -> Table:
-        if name not in self.tables:
-            self.tables[name] = Table(self.path / f"{name}.csv", TABLES[name], self.kept.get(name, 0))
-        return self.tables[name]
-
-    def due(self) -> bool:
-        """Whether it is time for a checkpoint."""
-        return time.monotonic() >= self.next_save
-
-    def save(self, content: dict[str, Any]) -> None:
-        """Write a checkpoint that vouches for every row written so far."""
-        positions = {name: table.sync() for name, table in self.tables.items()}
-        saved = {"content": content, "tables": positions, "seconds": self._elapsed()}
-        checkpoint.save(self.path / "checkpoint.pt", saved)
-        self.next_save = time.monotonic() + self.seconds
-
-    def finish(self, summary: dict[str, Any]) -> None:
-        """The summary, then the mark that this run need never be done again."""
-        log.info("finished: %s", summary)
-        atomic.write_json(self.path / "summary.json", summary)
-        atomic.write_json(self.path / "done.json", {"status": summary["status"], "seconds": round(self._elapsed(), 2)})
-
-    def _elapsed(self) -> float:
-        """How long this run has taken, the time before its last checkpoint included."""
-        return time.monotonic() - self.began
-
-    def __enter__(self) -> Recorder:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for table in self.tables.values():
-            table.close()

@@ -175,7 +175,7 @@ def test_list_names_everything_and_both_kinds_of_run(aeos: Callable[..., Said], 
 def test_completion_offers_choices_by_file_name() -> None:
     from types import SimpleNamespace
 
-    from aeos.cli import complete
+    from aeos.cli.words import complete
 
     nothing = SimpleNamespace(params={"overrides": None})
     assert "optimizer=kadam" in complete(nothing, "opt")

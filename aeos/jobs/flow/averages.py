@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from aeos.results.folder import Recorder
+from aeos.results.recorder import Recorder
 from aeos.results.summary import number
 from aeos.theory.average import gaussian_average
 
