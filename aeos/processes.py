@@ -5,17 +5,21 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.context import BaseContext
 from typing import Any
 
 from aeos.errors import BadInput
 
 POLL = 0.2  # seconds between two looks at the workers
+STOPPING = {signal.SIGINT, signal.SIGTERM}
 
 
 class Pool:
@@ -30,8 +34,11 @@ class Pool:
         return len(self._flying)
 
     def submit(self, name: Any, work: Callable[..., Any], *args: Any) -> None:
-        with _hearing(signal.SIG_IGN):  # workers start here and inherit this; the process that hears Ctrl-C stops them
-            self._flying[self._executor.submit(work, *args)] = name
+        try:
+            with _withheld():  # workers start here and inherit this; the process that hears Ctrl-C stops them
+                self._flying[self._executor.submit(work, *args)] = name
+        except BrokenProcessPool:
+            raise self._broken() from None
 
     def ended(self) -> Iterator[tuple[Any, Any]]:
         """(name, what its work returned) of those that ended within a moment; raises what a work raised.
@@ -45,8 +52,30 @@ class Pool:
             for future in ended:
                 yield self._flying.pop(future), future.result()
         except BrokenProcessPool:
-            advice = "the same command continues, workers=1 needs the least memory"
-            raise BadInput(f"a worker process died (out of memory?): {advice}") from None
+            raise self._broken() from None
+
+    def _broken(self) -> BaseException:
+        if self._interrupted.wait(POLL):  # a signal to all of them ends workers first
+            return KeyboardInterrupt()
+        advice = "the same command continues, workers=1 needs the least memory"
+        return BadInput(f"a worker process died (out of memory?): {advice}")
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def take_share(stop: Any, threads: int) -> None:
+    """In a worker: use so many cores, and be gone at once when `stop` (a shared number) is not 0."""
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))  # torch reads it when a run imports it
+
+    def watch() -> None:
+        while not stop.value:
+            time.sleep(POLL)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager
@@ -65,6 +94,9 @@ def pool(workers: int, context: BaseContext, begin: Callable[..., None], *args: 
 
 
 def _begin(begin: Callable[..., None], args: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # which is how the pool ends workers once one has died
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
     threading.Thread(target=_follow_parent, daemon=True).start()
     begin(*args)
 
@@ -74,6 +106,33 @@ def _follow_parent() -> None:
     if parent is not None:
         parent.join()
     os._exit(1)
+
+
+def begun_by(method: str) -> BaseContext:
+    """What multiprocessing has for processes begun by `fork` or `spawn`; what a kill leaves goes without a warning."""
+    if method != "fork":
+        _quiet_tracker()
+    return multiprocessing.get_context(method)
+
+
+def _quiet_tracker() -> None:
+    """Start the process that tidies up after killed ones, deaf to its own warnings."""
+    before = sys.warnoptions[:]
+    sys.warnoptions.append("ignore::UserWarning:multiprocessing.resource_tracker")
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        sys.warnoptions[:] = before
+
+
+@contextmanager
+def _withheld() -> Iterator[None]:
+    """Signals that stop us wait until afterwards; processes that begin in here let them wait until `_begin`."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

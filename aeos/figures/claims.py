@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from aeos.errors import BadInput
 from aeos.results import atomic
 
 Kind = Literal["relative", "absolute", "at_most", "at_least"]
@@ -87,11 +88,14 @@ def write(claims: Sequence[Claim], file: Path) -> None:
 
 
 def read(file: Path) -> list[Claim]:
-    """The claims that `write` wrote, their verdicts judged anew."""
+    """The claims that `write` wrote, their verdicts judged anew. Raises BadInput for anything else."""
     numbers = ("predicted", "measured", "tolerance")
-    with file.open(newline="", encoding="utf-8") as lines:
-        found: list[dict[str, Any]] = [dict(row) for row in csv.DictReader(lines)]
-    for row in found:
-        del row["verdict"]
-        row |= {key: float(row[key]) for key in numbers} | {"set_after": row["set_after"] == "True"}
-    return [Claim(**row) for row in found]
+    try:
+        with file.open(newline="", encoding="utf-8") as lines:
+            found: list[dict[str, Any]] = [dict(row) for row in csv.DictReader(lines)]
+        for row in found:
+            del row["verdict"]
+            row |= {key: float(row[key]) for key in numbers} | {"set_after": row["set_after"] == "True"}
+        return [Claim(**row) for row in found]
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise BadInput(f"{file} is damaged ({type(error).__name__}): draw its figure again") from error

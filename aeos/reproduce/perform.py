@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
-import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +11,9 @@ from typing import Any
 
 from aeos.errors import told
 from aeos.figures.registry import FigureConfig
-from aeos.processes import POLL, pool
+from aeos.processes import begun_by, cores, pool, take_share
 from aeos.reproduce.entry import Entry
-from aeos.reproduce.request import Key, Request, cores
+from aeos.reproduce.request import Key, Request
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ def perform(request: Request, tell: Callable[[int, int], None]) -> Iterator[Entr
     waiting = {figure.name: figure for figure in request.figures}
     extra = ["workers=0"] if len(todo) > 1 else []  # else a sweep may have processes of its own
     total = len(todo)
-    context = multiprocessing.get_context("spawn")
+    context = begun_by("spawn")
     stop = context.RawValue("b", 0)
     with pool(request.workers, context, _begin, stop, max(1, cores() // request.workers)) as working:
         try:
@@ -76,17 +73,10 @@ def _dearest_last(request: Request, wanted: dict[str, list[Key]]) -> list[Key]:
 
 def _begin(stop: Any, threads: int) -> None:
     """Make this process a worker: silent, with its share of the cores, gone at once when nobody waits for it."""
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))  # torch reads it when a run imports it
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
-
-    def watch() -> None:
-        while not stop.value:
-            time.sleep(POLL)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    take_share(stop, threads)
 
 
 def _run(job: str, words: tuple[str, ...], extra: list[str]) -> Ran:

@@ -38,5 +38,5 @@ def read(folder: Path) -> list[Entry]:
     try:
         content = json.loads((folder / "report.json").read_text())
         return [Entry.from_json(entry) for entry in content["figures"] if entry["paper"] in PAPERS]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from aeos.errors import BadInput, suggest
 from aeos.figures.papers import PAPERS, place
 from aeos.figures.registry import SCALES, FigureConfig, each_run, figures
+from aeos.processes import cores
 
 #: What may be set beside the scale; all but `workers` are settings of the runs.
 SETTINGS = ("out", "workers", "device", "data.data_dir", "data.download", "force")
@@ -86,7 +86,3 @@ def _checked(key: str, value: str) -> str:
         accepted = ", ".join(("scale", *SETTINGS))
         raise BadInput(f"{key}: not a setting of aeos reproduce{suggest(key, SETTINGS)}; it has {accepted}")
     return value
-
-
-def cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

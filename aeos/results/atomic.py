@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from aeos.errors import BadInput
 
 
 def write(path: Path, fill: Callable[[BinaryIO], object]) -> None:
@@ -28,3 +31,13 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """A disk that is full or forbids it, in here, is the user's to mend: BadInput that names the file."""
+    try:
+        yield
+    except OSError as error:
+        advice = "see to that, then the same command continues"
+        raise BadInput(f"{path}: cannot be written ({error.strerror or error}): {advice}") from error

@@ -15,14 +15,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from tests.faults.server import Server
+
 KILLS = 10
 WORDS = ("sweep-stability", "curve.points=60", "data.n=40", "data.test=20", "model.width=8", "steps=400", "every=20")
 
 
-def start(folder: Path, workers: int) -> subprocess.Popen[str]:
-    words = [*WORDS, "block=3", f"workers={workers}", "checkpoint_seconds=0.05"]
-    command = [sys.executable, "-m", "aeos", *words]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def words(workers: int) -> list[str]:
+    return [*WORDS, "block=3", f"workers={workers}", "checkpoint_seconds=0.05"]
 
 
 def table(folder: Path, name: str) -> str:
@@ -68,9 +68,9 @@ def wait_until(happened: Callable[[], object]) -> None:
 
 
 def test_ctrl_c_is_one_line_and_leaves_no_worker(tmp_path: Path) -> None:
-    words = [*WORDS, "steps=100000", "every=1000", "workers=2", "block=3", "checkpoint_seconds=0.05"]
+    long = [*words(2), "steps=100000", "every=1000"]
     run = subprocess.Popen(
-        [sys.executable, "-m", "aeos", *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, "-m", "aeos", *long], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     wait_until(lambda: checkpoints(tmp_path))
     offspring = children(run.pid)
@@ -83,26 +83,23 @@ def test_ctrl_c_is_one_line_and_leaves_no_worker(tmp_path: Path) -> None:
 
 def test_ten_kills_change_nothing(tmp_path: Path) -> None:
     generator = random.Random(0)
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    whole.mkdir()
-    killed.mkdir()
-    assert start(whole, 0).wait(timeout=300) == 0
-    reached = []
+    whole, killed, server, reached = tmp_path / "whole", tmp_path / "killed", Server(), list[int]()
+    assert server.run(whole, words(0)).code == 0
     for kill in range(KILLS):
         look = checkpoints if kill % 3 == 2 else computed  # in the middle of a block, or after the end of one
         before = look(killed)
-        run = start(killed, workers=2 * (kill % 3 == 1))
+        pid = server.start(killed, words(2 * (kill % 3 == 1)))
         wait_until(lambda look=look, before=before: look(killed) != before)
         time.sleep(generator.uniform(0.0, 0.3))
-        offspring = children(run.pid)
-        run.send_signal(signal.SIGKILL)
-        assert run.wait(timeout=60) == -signal.SIGKILL, "the sweep ended before it was killed: make it longer"
-        run.communicate()
-        wait_until(lambda offspring=offspring: not any(map(running, offspring)))
+        os.kill(pid, signal.SIGKILL)
+        ended = server.end()
+        assert ended.code == -signal.SIGKILL, "the sweep ended before it was killed: make it longer"
+        assert ended.orphans == 0
         reached.append(sum(computed(killed).values()))
     assert len(set(reached)) > KILLS // 2, "it was hardly ever killed while it made progress"
-    _, err = start(killed, 0).communicate(timeout=300)
-    assert err == ""
+    last = server.run(killed, words(0))
+    assert (last.code, last.err) == (0, "")
+    server.close()
     assert computed(killed) == computed(whole)
     assert set(computed(killed).values()) == {1}
     for name in ("points", "trajectories"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -15,15 +16,17 @@ import pytest
 
 from aeos.results.schema import METRICS
 from tests.conftest import Said
+from tests.faults.server import Server
 
 KILLS = 20
 WORDS = ("train", "problem=teacher", "batch_size=16", "steps=40000", "every=50", "sharpness.every=400")
+OFTEN = (*WORDS, "checkpoint_seconds=0.05")
 TABLES = ("metrics", "sharpness", "eigenvalues")
 CLOCK = [column.name for column in METRICS if column.clock]
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "aeos", *WORDS, "checkpoint_seconds=0.05"]
+    command = [sys.executable, "-m", "aeos", *OFTEN]
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -51,25 +54,21 @@ def wait_until(happened: Callable[[], object]) -> None:
 
 def test_twenty_kills_change_nothing(tmp_path: Path) -> None:
     generator = random.Random(0)
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    whole.mkdir()
-    killed.mkdir()
-    assert start(whole).wait(timeout=300) == 0
-    reached = []
+    whole, killed, server, reached = tmp_path / "whole", tmp_path / "killed", Server(), list[int]()
+    assert server.run(whole, OFTEN).code == 0
     for kill in range(KILLS):
         begun, further = log_lines(killed), lines(killed) + generator.randrange(1, 30)
-        run = start(killed)
+        pid = server.start(killed, OFTEN)
         if kill % 5:  # every fifth kill may hit the start-up
             wait_until(lambda begun=begun, further=further: log_lines(killed) > begun and lines(killed) >= further)
         time.sleep(generator.uniform(0.0, 0.1))
-        run.send_signal(signal.SIGKILL)
-        assert run.wait(timeout=60) == -signal.SIGKILL, "the run ended before it was killed: make it longer"
-        run.communicate()
+        os.kill(pid, signal.SIGKILL)
+        assert server.end().code == -signal.SIGKILL, "the run ended before it was killed: make it longer"
         reached.append(lines(killed))
     assert len(set(reached)) > KILLS // 2, "it was hardly ever killed while it made progress"
-    last = start(killed)
-    _, err = last.communicate(timeout=300)
-    assert (last.returncode, err) == (0, "")
+    last = server.run(killed, OFTEN)
+    assert (last.code, last.err) == (0, "")
+    server.close()
     for table in TABLES:
         assert rows(killed, table) == rows(whole, table)
         assert rows(whole, table).count("\n") > 100

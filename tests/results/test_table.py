@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from aeos.errors import BadInput
 from aeos.results.schema import TABLES, Column
-from aeos.results.table import Table
+from aeos.results.table import Mark, Table
 
 COLUMNS = (Column("step", int), Column("process", str), Column("loss"))
 
@@ -55,7 +55,7 @@ def test_a_table_shorter_than_its_checkpoint_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("step\n")
     with pytest.raises(BadInput, match="force=true"):
-        Table(path, COLUMNS, keep=1000)
+        Table(path, COLUMNS, keep=Mark(1000))
 
 
 def test_every_declared_column_says_what_it_means() -> None:
