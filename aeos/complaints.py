@@ -12,6 +12,9 @@ from aeos import schema
 from aeos.errors import BadInput, suggest
 from aeos.paths import OWN, groups
 
+#: Which extra of ours brings a launcher of Hydra's.
+EXTRAS = {"joblib": "joblib", "submitit_slurm": "slurm", "submitit_local": "slurm", "ray": "ray"}
+
 
 def one_line(error: Exception, job: str) -> Exception:
     """The error as BadInput where it is the user's to mend; any other error as it is."""
@@ -71,6 +74,8 @@ def _unknown_key(key: str, command: str, text: str) -> str:
 
 
 def _unknown_choice(group: str, name: str) -> str:
+    if group == "hydra/launcher" and name in EXTRAS:
+        return f'launch={EXTRAS[name]}: not installed: pip install "aeos[{EXTRAS[name]}]"'
     if group.startswith("hydra/"):
         return f"{group}={name}: not installed: pip install hydra-{name.replace('_', '-')}-{group.rpartition('/')[2]}"
     choices = groups().get(group, [])

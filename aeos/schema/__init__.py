@@ -7,6 +7,7 @@ from hydra.core.config_store import ConfigStore
 from aeos.schema.curve import CURVES
 from aeos.schema.fields import validate
 from aeos.schema.jobs import JOBS
+from aeos.schema.launch import LAUNCHES
 from aeos.schema.optimizer import OPTIMIZERS, SCHEDULES
 from aeos.schema.problem import DATA, MODELS, PROBLEMS
 
@@ -17,6 +18,7 @@ GROUPS = {
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "curve": CURVES,
+    "launch": LAUNCHES,
 }
 
 __all__ = ["GROUPS", "JOBS", "register", "validate"]
