@@ -16,6 +16,8 @@ from aeos.figures.papers import source
 from aeos.figures.registry import SCALES, figures
 from aeos.paths import conf_dir, groups
 from aeos.results import read
+from aeos.results.gather import files
+from aeos.results.union import union
 
 
 def figure_lines() -> Iterator[str]:
@@ -71,7 +73,14 @@ def _claims(out: Path) -> dict[str, str]:
         file for folder in ("figures", "report/figures", "*/*/figures") for file in out.glob(f"{folder}/*.claims.csv")
     ]
     newest = {_figure_of(file): file for file in sorted(files, key=lambda file: file.stat().st_mtime)}
-    return {name: claims.counted(claims.read(file)) for name, file in newest.items()}
+    return {name: _counted(file) for name, file in newest.items()}
+
+
+def _counted(file: Path) -> str:
+    try:
+        return claims.counted(claims.read(file))
+    except BadInput:
+        return "damaged: draw it again"
 
 
 def _figure_of(file: Path) -> str:
@@ -84,7 +93,16 @@ def _runs(out: Path) -> Table:
         "run", "status", "steps", "train loss", "test loss", title=f"Runs in {out}", title_justify="left", box=None
     )
     for run in read.find(out):
-        summary = run.summary or {"status": "unfinished"}
+        summary = run.summary or {"status": _progress(run)}
         numbers = [summary.get(key) for key in ("steps", "train_loss", "test_loss")]
         table.add_row(f"{run.job}/{run.name}", summary["status"], *("" if n is None else f"{n:.5g}" for n in numbers))
     return table
+
+
+def _progress(run: read.Run) -> str:
+    """How far an unfinished run is: of a sweep, the points that it and its shards have."""
+    try:
+        points = len(union("points", files("points", [run])))
+    except BadInput as error:
+        return f"unfinished: {error}"
+    return f"unfinished, {points} points" if points else "unfinished"

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from aeos.results.column import Column
+from aeos.results.column import Column, key
 
 DISTANCES = (
-    Column("step", int, "optimizer steps of time"),
-    Column("process", str, "which model of the optimizer"),
-    Column("reference", str, "from which process: the optimizer, or its midpoint"),
+    key("step", int, "optimizer steps of time"),
+    key("process", str, "which model of the optimizer"),
+    key("reference", str, "from which process: the optimizer, or its midpoint"),
     Column("distance", float, "rms over coordinates of θ_process − θ_reference"),
     Column("displacement", float, "rms over coordinates of θ_reference − where it began"),
     Column("relative", float, "distance/displacement; empty where it began"),
 )
 
 COORDINATES = (
-    Column("step", int, "optimizer steps of time"),
-    Column("process", str, "which process"),
-    Column("index", int, "which entry of θ"),
+    key("step", int, "optimizer steps of time"),
+    key("process", str, "which process"),
+    key("index", int, "which entry of θ"),
     Column("value", float, "θ[index]"),
     Column("squared_gradient", float, "g[index]², of the gradient that the step leaving here uses"),
     Column("second_moment", float, "v[index], as it is remembered; the one v of scalar RMSprop"),
     Column("predicted_squared_gradient", float, "of a central flow: the average g[index]² of the optimizer"),
 )
 
-FLOW_QUANTITY = Column(
+FLOW_QUANTITY = key(
     "quantity",
     str,
     "train_loss; squared_gradient, of the norm; variance of the oscillation, in units of P: in all critical "
@@ -31,8 +31,8 @@ FLOW_QUANTITY = Column(
 )
 
 PREDICTIONS = (
-    Column("step", int, "optimizer steps of time"),
-    Column("process", str, "which central flow"),
+    key("step", int, "optimizer steps of time"),
+    key("process", str, "which central flow"),
     FLOW_QUANTITY,
     Column("predicted", float, "its average over the oscillation, by the flow"),
     Column("measured", float, "what it is at the optimizer's iterate; of a variance: the square of its displacement"),
@@ -43,15 +43,15 @@ SMOOTHED = (
     Column("smoothed", float, "average of the measured numbers, with the weights of a Gaussian around the step"),
 )
 
-QUANTITY = Column(
+QUANTITY = key(
     "quantity",
     str,
     "train_loss and other scores; theta[i], theta[i]^2, v[i]: a parameter, its square, its second moment",
 )
 
 MOMENTS = (
-    Column("step", int, "optimizer steps of time"),
-    Column("process", str, "the optimizer, or one of its SDEs"),
+    key("step", int, "optimizer steps of time"),
+    key("process", str, "the optimizer, or one of its SDEs"),
     QUANTITY,
     Column("mean", float, "over paths"),
     Column("error", float, "standard error of the mean"),
@@ -60,8 +60,8 @@ MOMENTS = (
 )
 
 GAPS = (
-    Column("step", int, "optimizer steps of time"),
-    Column("process", str, "which SDE"),
+    key("step", int, "optimizer steps of time"),
+    key("process", str, "which SDE"),
     QUANTITY,
     Column("gap", float, "mean of the SDE − mean of the optimizer"),
     Column("error", float, "its standard error: the two are independent"),
@@ -70,7 +70,7 @@ GAPS = (
 )
 
 AVERAGES = (
-    Column("process", str, "the optimizer, or one of its SDEs"),
+    key("process", str, "the optimizer, or one of its SDEs"),
     QUANTITY,
     Column("mean", float, "over paths and over the observed steps from `from` on"),
     Column("error", float, "its standard error, from one time average a path"),
@@ -79,16 +79,16 @@ AVERAGES = (
 )
 
 PATHS = (
-    Column("step", int, "optimizer steps of time"),
-    Column("process", str, "the optimizer, or one of its SDEs"),
-    Column("path", int, "which: 0, 1, …; some at every observation, all at the last"),
+    key("step", int, "optimizer steps of time"),
+    key("process", str, "the optimizer, or one of its SDEs"),
+    key("path", int, "which: 0, 1, …; some at every observation, all at the last"),
     QUANTITY,
     Column("value", float, "of that path"),
 )
 
 REST = (
-    Column("step", int, "optimizer steps of time"),
-    Column("process", str, "the midpoints of RMSprop, or one of its flows"),
+    key("step", int, "optimizer steps of time"),
+    key("process", str, "the midpoints of RMSprop, or one of its flows"),
     Column("cosine", float, "cos(√ν, √ν̄), both bias-corrected, ν̄ where ν would come to rest if θ stood still"),
     Column("ratio", float, "‖√ν‖/‖√ν̄‖"),
     Column("critical", int, "how many directions oscillate at rest"),

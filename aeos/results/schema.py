@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from aeos.results.beside import AVERAGES, COORDINATES, DISTANCES, GAPS, MOMENTS, PATHS, PREDICTIONS, REST, SMOOTHED
-from aeos.results.column import Column
+from aeos.results.column import Column, key
 
 METRICS = (
-    Column("step", int, "optimizer steps taken"),
-    Column("process", str, "which process: the optimizer itself, or one of its models"),
+    key("step", int, "optimizer steps taken"),
+    key("process", str, "which process: the optimizer itself, or one of its models"),
     Column("lr", float, "learning rate of the step that leaves here, schedule included"),
     Column("train_loss", float, "loss on the full training set"),
     Column("train_accuracy", float, "fraction right on the full training set; empty where the problem has no classes"),
@@ -22,8 +22,8 @@ METRICS = (
 )
 
 SHARPNESS = (
-    Column("step", int, "optimizer steps taken"),
-    Column("process", str, "which process"),
+    key("step", int, "optimizer steps taken"),
+    key("process", str, "which process"),
     Column("train_loss", float, "full-batch loss where it was measured: at the iterate, or at the midpoint"),
     Column("sharpness", float, "λ₁ of the Hessian of the full-batch loss"),
     Column(
@@ -41,18 +41,18 @@ SHARPNESS = (
 )
 
 EIGENVALUES = (
-    Column("step", int, "optimizer steps taken"),
-    Column("process", str, "which process"),
-    Column("operator", str, "hessian, or preconditioned"),
-    Column("index", int, "1 for the largest"),
+    key("step", int, "optimizer steps taken"),
+    key("process", str, "which process"),
+    key("operator", str, "hessian, or preconditioned"),
+    key("index", int, "1 for the largest"),
     Column("value", float, "the eigenvalue"),
     Column("residual", float, "‖Ay − λy‖"),
 )
 
 POINT = (
-    Column("beta", float, "second-moment rate"),
-    Column("gamma", float, "first-moment rate"),
-    Column("seed", int, "of initialization, minibatches and gradient noise"),
+    key("beta", float, "second-moment rate"),
+    key("gamma", float, "first-moment rate"),
+    key("seed", int, "of initialization, minibatches and gradient noise"),
 )
 
 POINTS = (
@@ -78,7 +78,7 @@ POINTS = (
 
 TRAJECTORIES = (
     *POINT,
-    Column("step", int, "optimizer steps taken"),
+    key("step", int, "optimizer steps taken"),
     Column("max_update", float, "‖u_n‖∞ of the step n = step − 1 that led here; empty at step 0"),
     Column("train_loss", float, "loss on the full training set"),
     Column("train_accuracy", float, "fraction right there"),
@@ -87,9 +87,9 @@ TRAJECTORIES = (
 )
 
 SCALE_INVARIANCE = (
-    Column("step", int, "optimizer steps taken, n"),
-    Column("process", str, "which process"),
-    Column("matrix", str, "which scale-invariant matrix W: a parameter and, in brackets, which of its equal parts"),
+    key("step", int, "optimizer steps taken, n"),
+    key("process", str, "which process"),
+    key("matrix", str, "which scale-invariant matrix W: a parameter and, in brackets, which of its equal parts"),
     Column("squared_norm", float, "‖W‖²"),
     Column("published", float, "‖W‖² by the published law, from ‖W₀‖² and the updates so far"),
     Column("corrected", float, "the same with the momentum factor (1+γ)/(1−γ)"),
@@ -106,16 +106,16 @@ SCALE_INVARIANCE = (
 )
 
 ALIGNMENTS = (
-    Column("step", int, "optimizer steps taken, n"),
-    Column("process", str, "which process"),
-    Column("matrix", str, "which scale-invariant matrix"),
-    Column("lag", int, "how many steps earlier the gradient was used"),
+    key("step", int, "optimizer steps taken, n"),
+    key("process", str, "which process"),
+    key("matrix", str, "which scale-invariant matrix"),
+    key("lag", int, "how many steps earlier the gradient was used"),
     Column("cosine", float, "cos(W_n, g_{n−lag}): 0 at lag 0"),
 )
 
 SELF_STABILIZATION = (
-    Column("step", int, "optimizer steps taken, t"),
-    Column("process", str, "which process"),
+    key("step", int, "optimizer steps taken, t"),
+    key("process", str, "which process"),
     Column("train_loss", float, "full-batch loss at the iterate w_t"),
     Column("midpoint_loss", float, "the same at the midpoint w̄ = (w_t + w_{t+1})/2, as all that follows"),
     Column("sharpness", float, "S = λ₁ of the Hessian, of the loss with its L2 penalty where weights decay"),

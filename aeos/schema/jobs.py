@@ -8,7 +8,7 @@ from typing import Any
 
 from aeos.schema.fields import at_least, fraction, nonnegative, one_of, positive, setting
 from aeos.schema.flow import FlowCompare
-from aeos.schema.job import Job
+from aeos.schema.job import Curved, Job
 from aeos.schema.sde import SdeCompare
 
 
@@ -48,11 +48,15 @@ class SelfStabilization:
 
 
 @dataclass
-class Train(Job):
-    """`full_batch`: true refuses minibatches, false refuses to do without; null is either."""
+class Train(Curved):
+    """`full_batch`: true refuses minibatches, false refuses to do without; null is either. `bf16`, `tf32`: training
+    gradients alone may be computed in bfloat16, or with a GPU's TF32.
+    """
 
     every: int = at_least(1, 50)
     full_batch: bool | None = None
+    bf16: bool = False
+    tf32: bool = False
     sharpness: Measure = field(default_factory=Measure)
     scale_invariance: ScaleInvariance = field(default_factory=ScaleInvariance)
     self_stabilization: SelfStabilization = field(default_factory=SelfStabilization)
@@ -66,6 +70,13 @@ class Train(Job):
             yield "full_batch=false, but batch_size=null: set batch_size"
         if node.sharpness.batches and node.batch_size is None:
             yield f"sharpness.batches={node.sharpness.batches}: there are no minibatches; set batch_size"
+        for name in ("bf16", "tf32"):
+            if node[name] and node.dtype != "float32":
+                yield f"{name}=true, but dtype={node.dtype}: set dtype=float32, in which all the rest is computed"
+            if node[name] and node.self_stabilization.every is not None:
+                yield f"{name}=true: the cubic model of self_stabilization is one of exact gradients; set {name}=false"
+        if node.tf32 and node.device == "cpu":
+            yield "tf32=true: only GPUs have it; set tf32=false, or device=cuda"
 
 
 @dataclass
@@ -79,7 +90,8 @@ class SweepStability(Job):
 
     `noise`: standard deviation of what is added to every gradient entry. `fit_from`: the slope of the log max-update is
     fitted from that fraction of the steps on. `block` points move as one ensemble in each of `workers` processes (0:
-    in this one); a point's numbers depend on neither.
+    in this one). `shards` commands share the points; this one takes the `shard`-th share, from 0 on. A point's numbers
+    depend on none of these.
     """
 
     curve: Any = None
@@ -89,12 +101,21 @@ class SweepStability(Job):
     fit_from: float = fraction(0.8)
     block: int | None = at_least(1, None, ", or null to choose by a short measurement")
     workers: int | None = at_least(0, None, ", or null to choose by the length of the work")
+    shards: int | None = at_least(1, None, ", or null for all points in one process")
+    shard: int | None = at_least(0, None)
 
     @staticmethod
     def relations(node: Any) -> Iterator[str]:
         yield from Job.relations(node)
         if node.curve is None:
             yield "curve: needs a choice (`aeos list` shows them)"
+        if node.shards is None and node.shard is not None:
+            yield f"shard={node.shard}, but shards=null: set shards, how many there are"
+        if node.shards is not None and node.shard is None:
+            last = f", …, shard={node.shards - 1}" if node.shards > 1 else ""
+            yield f"shards={node.shards}: say which, shard=0{last}, or add -m for all of them"
+        if node.shards is not None and (node.shard or 0) >= node.shards:
+            yield f"shard={node.shard}: of shards={node.shards} the last is shard={node.shards - 1}"
         if node.optimizer is None:
             return
         if not {"beta1", "beta2"} <= set(node.optimizer):

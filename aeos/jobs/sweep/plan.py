@@ -25,20 +25,24 @@ class Plan(NamedTuple):
     workers: int  # processes; 0: this one
 
 
-def make_plan(config: DictConfig, problem: Problem, left: Sequence[Point], begun_with: int | None) -> Plan:
-    """What the settings say; else the block that the run began with, else what a short measurement finds best."""
+def make_plan(
+    config: DictConfig, problem: Problem, left: Sequence[Point], begun_with: int | None, shards: int = 1
+) -> Plan:
+    """What the settings say; else the block that the run began with, else what a short measurement finds best.
+
+    `left` is shared by so many `shards`, each of which is planned like this one.
+    """
     if not left:
         return Plan(config.block or begun_with or 1, 0)
     cores = processors() if problem.device.type == "cpu" else 1
     workers = cores if config.workers is None else config.workers
     block = config.block or begun_with
     if block is None or config.workers is None:
-        block, seconds = _measured(config, problem, left, workers, block)
+        block, seconds = _measured(config, problem, left, max(1, workers) * shards, block)
         if config.workers is None:
-            workers = (
-                cores if cores > 1 and seconds * config.steps * len(left) > WORTH_WORKERS[start_method(config)] else 0
-            )
-    return Plan(block, min(workers, -(-len(left) // block)))
+            work = seconds * config.steps * len(left) / shards
+            workers = cores if cores > 1 and work > WORTH_WORKERS[start_method(config)] else 0
+    return Plan(block, min(workers, -(-len(left) // (block * shards))))
 
 
 def processors() -> int:
@@ -51,12 +55,12 @@ def _measured(
 ) -> tuple[int, float]:
     """(points a block, seconds a step of one of them): the smallest block beyond which a point costs no less.
 
-    No larger than lets every worker have one; `block`, where it is given already.
+    No larger than lets each of so many workers have one; `block`, where it is given already.
     """
     alike = [point for point in left if point.seed == left[0].seed]
     if block is not None:
         return block, cost(config, problem, alike[:block])
-    most = -(-len(alike) // max(1, workers))
+    most = -(-len(alike) // workers)
     best, least = 1, cost(config, problem, alike[:1])
     size = min(8, most)  # fewer bear too much of an ensemble's own cost to judge it by
     while least < WORTH_GROUPING and size < 2 * most:

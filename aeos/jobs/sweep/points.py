@@ -60,7 +60,13 @@ def blocks(wanted: Sequence[Point], finished: Collection[Point], size: int) -> I
 
 
 def read_rows(file: Path) -> list[dict[str, Any]]:
-    """The whole lines of a table, cells as they are written; empty ones are None."""
-    text = file.read_text() if file.is_file() else ""
-    lines = text[: text.rfind("\n") + 1].splitlines()
-    return [{key: cell or None for key, cell in row.items()} for row in csv.DictReader(lines)]
+    """The whole lines of a table, cells as they are written; empty ones are None. Raises BadInput for anything else."""
+    try:
+        text = file.read_text() if file.is_file() else ""
+        lines = text[: text.rfind("\n") + 1].splitlines()
+        rows = [{key: cell or None for key, cell in row.items()} for row in csv.DictReader(lines, restkey="")]
+    except (ValueError, csv.Error) as error:
+        raise BadInput(f"{file} is damaged ({type(error).__name__}): add force=true to its command") from error
+    if any("" in row for row in rows):
+        raise BadInput(f"{file} is damaged (a line is too long): add force=true to its command")
+    return rows

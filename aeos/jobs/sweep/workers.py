@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import sys
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
@@ -13,11 +12,12 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from aeos.jobs.numerics import settle
 from aeos.jobs.sweep.block import Rows, run_block
 from aeos.jobs.sweep.points import Point
 from aeos.problems.base import Problem
 from aeos.problems.build import build_problem
-from aeos.processes import POLL, pool
+from aeos.processes import POLL, begun_by, pool
 
 Tell = Callable[[int, int], None]  # (number of the block, step)
 
@@ -41,7 +41,7 @@ def run_blocks(
             yield block, run_block(config, problem, block, folder, partial(tell, number))
         return
     method = start_method(config)
-    context = multiprocessing.get_context(method)
+    context = begun_by(method)
     steps, stop = context.SimpleQueue(), context.RawValue("b", 0)
     inherited = problem if method == "fork" else None
     with pool(workers, context, _begin, OmegaConf.to_container(config), inherited, folder, steps, stop) as working:
@@ -66,6 +66,7 @@ def _begin(content: Any, problem: Problem | None, folder: Path, steps: Any, stop
     """Make this process a worker: one thread, its own problem."""
     config = OmegaConf.create(content)
     torch.set_num_threads(config.threads or 1)
+    settle(config)
     _here.update(config=config, folder=folder, steps=steps, stop=stop, problem=problem or build_problem(config))
 
 
