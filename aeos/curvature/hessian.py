@@ -14,6 +14,12 @@ from aeos.errors import BadInput
 Loss = Callable[[Tensor], Tensor]  # θ (d,) → ()
 Operator = Callable[[Tensor], Tensor]  # symmetric: v (d,) → (d,)
 Piece = Callable[[], tuple[Tensor, Sequence[Tensor]]]  # → (Lᵢ with its graph, the leaves that make up θ in order)
+Total = Callable[..., Sequence[Tensor]]  # of tensors, each summed over all who have pieces
+
+
+def alone(*parts: Tensor) -> Sequence[Tensor]:
+    """The total of what nobody else has a share of."""
+    return parts
 
 
 def at(loss: Loss, theta: Tensor) -> Piece:
@@ -30,14 +36,17 @@ class Hessian:
     bit, except where torch differentiates an operation (group norm) in another way when a graph is wanted.
 
     `pieces` are (wᵢ, build) pairs whose sum is L, for example the chunks of a data set; with `retain` off each graph is
-    built anew in each product, so that one chunk lies in memory at a time. Products use θ as it is: change it in place
+    built anew in each product, so that one chunk lies in memory at a time. Where other processes have pieces too,
+    `together` adds up what each found: once at the start, once a product. Products use θ as it is: change it in place
     and they are refused by torch.
 
     Raises BadInput when L or its gradient does not depend on θ, or something in it has no second derivative.
     """
 
-    def __init__(self, pieces: Sequence[tuple[float | Tensor, Piece]], retain: bool = True) -> None:
-        self._pieces, self._graphs = pieces, []
+    def __init__(
+        self, pieces: Sequence[tuple[float | Tensor, Piece]], retain: bool = True, together: Total = alone
+    ) -> None:
+        self._pieces, self._graphs, self._together = pieces, [], together
         total: list[Tensor] = []
         for weight, build in pieces:
             graph = Graph.of(build)
@@ -49,7 +58,7 @@ class Hessian:
             if retain:
                 self._graphs.append(graph)
             del graph  # or it would live on while the next one is built
-        self.value, self.gradient = total
+        self.value, self.gradient = together(*total)
 
     @classmethod
     def of(cls, loss: Loss, theta: Tensor) -> Hessian:
@@ -69,7 +78,8 @@ class Hessian:
             weight * of(self._graphs[number] if self._graphs else Graph.of(build))
             for number, (weight, build) in enumerate(self._pieces)
         )
-        return reduce(Tensor.add_, parts)
+        (total,) = self._together(reduce(Tensor.add_, parts))
+        return total
 
 
 @dataclass(frozen=True)

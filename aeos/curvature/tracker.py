@@ -65,6 +65,8 @@ class SharpnessTracker:
         krylov = basis(operator, like, self.k)
         if any(known.vectors[0].shape != like.shape for known in self.known):
             self.known, self.swings = [], False  # another problem
+        for known in self.known:
+            known.vectors = known.vectors.to(like)  # a checkpoint's are on the CPU
         start = self.known[0 if self.swings else -1] if self.known and self.count % self.restart else None
         if start is not None:
             found = self._warm(krylov, start, catch)

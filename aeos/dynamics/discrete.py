@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,8 +15,6 @@ from aeos.optimizers.rules.base import Hyper, Rule
 from aeos.problems.base import Batch, Problem
 from aeos.problems.sampling import Batches, GradientNoise
 
-GRAPHS = 16  # pieces of a full batch whose graphs are kept at once; beyond, each is built anew in every product
-
 
 @dataclass
 class Discrete:
@@ -25,7 +24,8 @@ class Discrete:
     that continues from step k sees the same data as one that never stopped; so is the `noise` added to the gradient. On
     the full batch, every `graph`-th step takes its gradient from the graph of `hessian`: curvature measured there does
     not pay for it again. An ensemble is θ of shape (points, d) under a rule with hyperparameters (points, 1).
-    `memory`: what the rule remembers at the start in place of its zeros.
+    `memory`: what the rule remembers at the start in place of its zeros. `fast`: in what its gradients, and nothing
+    else, are computed, unless they come from a Hessian's graph.
     """
 
     problem: Problem
@@ -36,6 +36,7 @@ class Discrete:
     graph: int | None = None
     noise: GradientNoise | None = None
     memory: Mapping[str, Tensor] | None = None
+    fast: Callable[[], AbstractContextManager[Any]] = nullcontext
 
     def init(self, theta: Tensor) -> State:
         theta = theta.detach().clone()
@@ -60,7 +61,8 @@ class Discrete:
                 hessian = self.hessian(state)
                 value, gradient = hessian.value, hessian.gradient
             else:
-                value, gradient = self.problem.value_and_gradient(state.theta, self.batch(state.step))
+                with self.fast():
+                    value, gradient = self.problem.value_and_gradient(state.theta, self.batch(state.step))
             state.pending = value, gradient + self.noise(state.step, gradient) if self.noise else gradient
         return state.pending
 
@@ -82,8 +84,7 @@ class Discrete:
         return state.hessian
 
     def hessian_at(self, theta: Tensor) -> Hessian:
-        pieces = self.problem.pieces(theta)
-        return Hessian(pieces, retain=len(pieces) <= GRAPHS)
+        return hessian_of(self.problem, theta)
 
     def ahead(self, state: State) -> tuple[Tensor, dict[str, Tensor]]:
         """θ_{k+1} and what the rule remembers there, P of the step to it included; the state stays where it is."""
@@ -110,3 +111,9 @@ class Discrete:
         rule: Any = self.rule
         settled = replace(rule, bias_correction=False) if hasattr(rule, "bias_correction") else rule
         return float(settled.stability_threshold(step + 1, self.lr(step)))
+
+
+def hessian_of(problem: Problem, theta: Tensor, batch: Batch | None = None) -> Hessian:
+    """That of the loss on a batch, None for the full one, at θ (d,); its graphs are kept where there are few."""
+    pieces = problem.pieces(theta, batch)
+    return Hessian(pieces, len(pieces) <= problem.graphs, problem.ranks.total)

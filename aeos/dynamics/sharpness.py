@@ -21,7 +21,7 @@ from aeos.curvature import (
     along_gradients,
     critical_sharpness,
 )
-from aeos.dynamics.discrete import Discrete
+from aeos.dynamics.discrete import Discrete, hessian_of
 from aeos.dynamics.observers import Moment, Row
 from aeos.dynamics.process import State
 from aeos.problems.base import Problem
@@ -122,7 +122,7 @@ class Sharpness:
             found |= {"critical_sharpness": critical.value, "passes": critical.evaluations}
         if self.batches is not None and self.count:
             drawn = (self.batches.indices(row["step"] * self.count + i) for i in range(self.count))
-            mean = along_gradients(Hessian(problem.pieces(theta, problem.batch(indices))) for indices in drawn)
+            mean = along_gradients(hessian_of(problem, theta, problem.batch(indices)) for indices in drawn)
             found |= {"batch_sharpness": mean.mean, "batch_sharpness_error": mean.error}
         return found
 
@@ -138,4 +138,5 @@ class Sharpness:
 
 def in_pieces(problem: Problem, theta: Tensor) -> Tensor:
     """The full-batch loss, a piece in memory at a time."""
-    return torch.stack([weight * build()[0] for weight, build in problem.pieces(theta)]).sum()
+    (total,) = problem.ranks.total(torch.stack([weight * build()[0] for weight, build in problem.pieces(theta)]).sum())
+    return total

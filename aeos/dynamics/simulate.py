@@ -11,6 +11,7 @@ from torch import Tensor
 
 from aeos.dynamics.observers import Moment, Remembers, Row, Watch
 from aeos.dynamics.process import Begins, Process, State
+from aeos.errors import BadInput
 
 log = logging.getLogger("aeos")
 
@@ -119,11 +120,15 @@ class Simulation:
         saved = self.recorder.restore()
         if saved is None:
             return False
-        self.step, self.elapsed, self.diverged = saved["step"], saved["elapsed"], saved["diverged"]
-        for name, packed in saved["states"].items():
-            self.states[name].unpack(packed)
-        for table, observer in self._remembering():
-            observer.unpack(saved["observers"][table])
+        try:
+            self.step, self.elapsed, self.diverged = saved["step"], saved["elapsed"], saved["diverged"]
+            for name, packed in saved["states"].items():
+                self.states[name].unpack(packed)
+            for table, observer in self._remembering():
+                observer.unpack(saved["observers"][table])
+        except Exception as error:  # whatever each of them stumbles over
+            kind = type(error).__name__
+            raise BadInput(f"a checkpoint of another version of aeos ({kind}): add force=true to start over") from error
         return True
 
 

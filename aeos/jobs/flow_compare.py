@@ -26,6 +26,7 @@ from aeos.errors import BadInput
 from aeos.jobs.flow.averages import averages, smooth
 from aeos.jobs.flow.models import MODELS
 from aeos.jobs.flow.verdict import distances, told
+from aeos.jobs.memory import fit
 from aeos.jobs.optimizer import build_optimizer
 from aeos.jobs.progress import progress
 from aeos.jobs.threads import use_threads
@@ -36,10 +37,11 @@ from aeos.results.summary import summarize
 
 def run(config: DictConfig, folder: RunFolder) -> None:
     """Move them together and leave metrics, distances, coordinates, what they predict, a checkpoint and a summary."""
-    problem = build_problem(config)
+    problem = build_problem(config, folder.ranks)
     optimizer = build_optimizer(config, problem)
     known = MODELS[config.optimizer.name]
     flows = [known[name](optimizer, config) for name in config.flows or known]
+    fit(problem, config.memory_gb, deep=any(isinstance(flow, CentralFlow) for flow in flows))
     theta = problem.init(config.seed)
     check(config, optimizer, flows, theta)
     with (
@@ -51,6 +53,8 @@ def run(config: DictConfig, folder: RunFolder) -> None:
         simulation = Simulation([optimizer, *flows], start, [], recorder)
         simulation.watches = watches(config, simulation, theta)
         simulation.run(config.steps, advance)
+        if not folder.ranks.first:
+            return
         smooth(recorder, folder.path, config.smoothing)
         summary = summarize(folder.path / "metrics.csv", simulation.diverged)
         summary["reference"] = "midpoint" if "midpoint" in simulation.processes else optimizer.name

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 from omegaconf import DictConfig
 
 from aeos.dynamics import Discrete
+from aeos.jobs.numerics import faster
 from aeos.optimizers import build_rule, build_schedule
 from aeos.problems.base import Problem
 from aeos.problems.build import check_batch_size
@@ -21,4 +24,6 @@ def build_optimizer(
     check_batch_size(problem, config.batch_size)
     batches = Batches(problem.size, config.batch_size, config.seed, members) if config.batch_size else None
     rule, schedule = build_rule(config.optimizer), build_schedule(config.schedule, config.steps)
-    return Discrete(problem, rule, batches, schedule, name=config.optimizer.name, graph=graph)
+    fast = faster(config, problem.device)
+    graph = None if fast else graph  # a Hessian's gradient is exact
+    return Discrete(problem, rule, batches, schedule, name=config.optimizer.name, graph=graph, fast=fast or nullcontext)

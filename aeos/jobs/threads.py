@@ -22,6 +22,7 @@ def use_threads(config: DictConfig, folder: RunFolder, problem: Problem, batch: 
     """
     threads = config.threads or (None if config.force else folder.threads)
     threads = threads or (torch.get_num_threads() if problem.work(batch) > WORTH_SHARING else 1)
+    threads = folder.ranks.agree(threads)
     with with_threads(threads):
         yield threads
 

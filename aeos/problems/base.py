@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from aeos.problems.moments import SPACE, Moments, per_sample
+from aeos.ranks import ALONE, Ranks
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,10 @@ class Batch:
         """What one member is trained on: its own batch, or the one that all share."""
         return Batch(self.x[index], self.y[index]) if self.each else self
 
+    def part(self, which: slice) -> Batch:
+        """These of its samples."""
+        return Batch(self.x[which], self.y[which])
+
     def split(self, most: int) -> list[Batch]:
         """Consecutive pieces of nearly equal length, none above `most`."""
         count = -(-len(self) // most)
@@ -44,12 +49,15 @@ class Problem(ABC):
     """loss(θ, batch) → (), θ of shape (d,). `batch=None` is the full training set (the only choice where `size` is 0).
 
     Attributes: `dim` d; `size` number of training samples, 0 for an analytic function; `chunk` how many of them are
-    taken at a time at most (None: no bound); `device` and `dtype` of θ.
+    taken at a time at most (None: no bound), and `graphs` of how many such pieces a Hessian keeps the graphs at once;
+    `ranks` the processes that share the samples; `device` and `dtype` of θ.
     """
 
     dim: int
     size: int = 0
     chunk: int | None = None
+    graphs: int = 16
+    ranks: Ranks = ALONE
     device: torch.device
     dtype: torch.dtype
 
@@ -95,7 +103,10 @@ class Problem(ABC):
         )
 
     def pieces(self, theta: Tensor, batch: Batch | None = None) -> list[tuple[float, Piece]]:
-        """(wᵢ, build Lᵢ) with Σ wᵢLᵢ = L at one θ (d,): one, or as many as keep memory small; they share θ's memory."""
+        """(wᵢ, build Lᵢ) with Σ wᵢLᵢ = L at one θ (d,): one, or as many as keep memory small; they share θ's memory.
+
+        The sum runs over those of all `ranks`, of which each has its own.
+        """
         leaf = theta.detach().requires_grad_()
         return [(1.0, lambda: (self.loss(leaf, batch), [leaf]))]
 

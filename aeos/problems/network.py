@@ -89,7 +89,7 @@ class Network(Problem):
     def _outputs(self, parts: Sequence[Tensor], x: Tensor) -> Tensor:
         for namespace, name, index in self._slots:
             namespace[name] = parts[index]
-        return self.model(x)
+        return self.model(x).to(self.dtype)
 
     def loss(self, theta: Tensor, batch: Batch | None = None) -> Tensor:
         batch = self.train if batch is None else batch
@@ -105,12 +105,13 @@ class Network(Problem):
             return super().value_and_gradient(theta, batch)
         (weight, build), *others = self.pieces(theta, batch)
         value, gradient = _gradient(build)
-        if others:
+        if weight != 1:
             value, gradient = weight * value, weight * gradient
         for weight, build in others:
             part, slope = _gradient(build)
             value += weight * part
             gradient += weight * slope
+        value, gradient = self.ranks.total(value, gradient)
         return value, gradient
 
     def gradient_moments(self, theta: Tensor, samples: Tensor | None = None) -> Moments:
@@ -138,15 +139,14 @@ class Network(Problem):
         def build(piece: Batch) -> Piece:
             return lambda: (self.criterion(self._outputs(leaves, piece.x), piece.y), leaves)
 
-        if self.chunk is None or len(batch) <= self.chunk:
+        share = batch.part(self.ranks.share(len(batch)))
+        chunks = share.split(self.chunk or len(share))
+        if len(chunks) == self.ranks.count == 1:
             return [(1.0, build(batch))]
         if self.batch_statistics:
-            raise ValueError(
-                "a network with batch norms has no chunked loss: its statistics are those of the whole batch"
-            )
-        chunks = batch.split(self.chunk)
-        counts = [int((chunk.y >= 0).sum()) for chunk in chunks]
-        return [(count / sum(counts), build(chunk)) for count, chunk in zip(counts, chunks, strict=True)]
+            raise ValueError("batch norms have no chunked loss: their statistics are those of the whole batch")
+        counts, all_counted = [int((part.y >= 0).sum()) for part in chunks], int((batch.y >= 0).sum())
+        return [(count / all_counted, build(chunk)) for count, chunk in zip(counts, chunks, strict=True)]
 
     def fitting_chunk(self, budget: int) -> int:
         """How many samples keep at most `budget` bytes for the backward pass (at least one): a value for `chunk`."""

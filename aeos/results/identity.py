@@ -10,6 +10,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from aeos.results.read import identity
 
+#: Settings that came later, with what was done before there was a choice: at that value a run is the one it was.
+LATER = {"deterministic": False, "bf16": False, "tf32": False}
+
 
 def resolved(config: DictConfig) -> dict[str, Any]:
     """The config as plain dictionaries, interpolations resolved."""
@@ -20,7 +23,8 @@ def resolved(config: DictConfig) -> dict[str, Any]:
 
 def digest(config: DictConfig, length: int = 10) -> str:
     """Hash of everything that defines the result: all settings but those in NOT_IDENTITY."""
-    text = json.dumps(identity(resolved(config)), sort_keys=True)
+    defines = {key: value for key, value in identity(resolved(config)).items() if LATER.get(key, ...) != value}
+    text = json.dumps(defines, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
