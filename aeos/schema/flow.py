@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aeos.schema.fields import at_least, one_of, positive, setting, unfit
-from aeos.schema.job import Job
+from aeos.schema.job import Curved, Job
 
 AVERAGING = ("midpoint", "stable_flow", "central_flow", "ablated_flow")
 #: The flows of each optimizer that has any.
@@ -50,7 +50,7 @@ class Rest:
 
 
 @dataclass
-class FlowCompare(Job):
+class FlowCompare(Curved):
     """`flows`: continuous-time models of the optimizer, and its second-order midpoints; null for all that it has.
     Adam's and central flows take `substeps` a step each, the others as many as the sharpness asks for.
 
