@@ -41,6 +41,18 @@ def test_composing_and_checking_a_config_imports_no_torch() -> None:
     assert not {"torch", "pandas", "matplotlib"} & loaded_after(compose)
 
 
+def test_a_run_does_not_bring_in_torch_s_compiler(tmp_path: Path) -> None:
+    """It takes longer to import than all else together; torch's switch for deterministic algorithms does so."""
+    words = ["train", "problem=teacher", "steps=2", f"out={tmp_path}"]
+    program = (
+        f"import sys; from aeos import cli\nsys.argv = ['aeos', *{words}]\ntry: cli.main()\nexcept SystemExit: pass\n"
+    )
+    program += "print(' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not {"torch._dynamo", "torch._inductor", "sympy"} & set(done.stdout.splitlines()[-1].split())
+    assert any(tmp_path.glob("train/*/done.json"))
+
+
 def test_version(aeos: Callable[..., Said]) -> None:
     said = aeos("--version")
     assert (said.code, said.err) == (0, "")
