@@ -1,6 +1,6 @@
 """A multirun of 16 trainings with two workers against the same with one: what a launcher is worth.
 
-    python benchmarks/launchers.py [--rounds 2] [--steps 3000] [joblib | workers ...]
+    python benchmarks/launchers.py [--rounds 2] [--steps 15000] [joblib | workers ...]
 
 Each round runs `aeos train -m seed=0,…,15 launch=<launcher>` once with one worker and once with two, in a new process
 and a new folder each time, start included; the ratio is one/two, above 1 where two are faster. Their tables are
@@ -43,7 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("launchers", nargs="*", default=["joblib"], help="joblib, workers")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=15000)
     asked = parser.parse_args()
     for launcher in asked.launchers:
         ratios = []

@@ -1,6 +1,6 @@
 """Would catch what nobody thought of typing: a traceback, a second line, an exit code of 1, or litter.
 
-AEOS_FUZZ=1200 pytest tests/cli/test_fuzz_overrides.py tries so many lists of words in place of 60.
+AEOS_FUZZ=1200 pytest tests/cli/test_fuzz_overrides.py tries so many lists of words in place of 40.
 """
 
 from __future__ import annotations
