@@ -26,7 +26,7 @@ def started(tmp_path: Path, *words: str) -> subprocess.Popen[str]:
 
 def children(pid: int) -> list[int]:
     """Worker processes: those that were spawned to run Python's multiprocessing."""
-    found = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True).stdout
+    found = subprocess.run(["ps", "-ww", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True).stdout
     return [int(line.split()[0]) for line in found.splitlines() if "spawn_main" in line]
 
 
