@@ -139,10 +139,10 @@ class Network(Problem):
         def build(piece: Batch) -> Piece:
             return lambda: (self.criterion(self._outputs(leaves, piece.x), piece.y), leaves)
 
+        if self.ranks.count == 1 and len(batch) <= (self.chunk or len(batch)):
+            return [(1.0, build(batch))]  # the usual case, and the quick one
         share = batch.part(self.ranks.share(len(batch)))
         chunks = share.split(self.chunk or len(share))
-        if len(chunks) == self.ranks.count == 1:
-            return [(1.0, build(batch))]
         if self.batch_statistics:
             raise ValueError("batch norms have no chunked loss: their statistics are those of the whole batch")
         counts, all_counted = [int((part.y >= 0).sum()) for part in chunks], int((batch.y >= 0).sum())
