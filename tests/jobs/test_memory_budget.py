@@ -88,7 +88,7 @@ def test_live_tensors_keep_to_what_was_planned(deep: bool) -> None:
         with Live() as live:
             hessian, found = product(net, theta, deep)
         assert live.peak < ROOM["cpu"] * budget * MIB
-        assert live.peak > 0.35 * budget * MIB or (net.chunk, net.graphs, budget) == (200, 1, 400)
+        assert live.peak > 0.6 * ROOM["cpu"] * budget * MIB or (net.chunk, net.graphs, budget) == (200, 1, 400)
         assert ((found - whole).norm() / whole.norm()).item() < 1e-12
         del hessian
 
@@ -96,11 +96,11 @@ def test_live_tensors_keep_to_what_was_planned(deep: bool) -> None:
 def test_graphs_are_kept_where_all_of_them_fit() -> None:
     net = convolutional()
     net.chunk = 20
-    fit(net, 0.4)
+    fit(net, 0.22 / ROOM["cpu"])
     assert (net.chunk, net.graphs) == (20, 10)
-    fit(net, 0.02)
+    fit(net, 0.011 / ROOM["cpu"])
     assert (net.chunk, net.graphs) == (20, 1)
-    fit(net, 0.004)
+    fit(net, 0.0023 / ROOM["cpu"])
     assert (net.graphs, net.evaluated) == (1, net.chunk)
     assert net.chunk < 20
 
