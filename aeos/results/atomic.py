@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,16 +15,38 @@ from aeos.errors import BadInput
 
 
 def write(path: Path, fill: Callable[[BinaryIO], object]) -> None:
-    """Let `fill` write a temporary file beside `path`, put it on disk, then move it into place in one step."""
+    """Let `fill` write a temporary file beside `path`, put it on disk, then move it into place in one step.
+
+    Its writer holds a lock on it: one of `path` that nobody holds is what a kill left, and goes.
+    """
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        _clear(left)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
+        with _held(temporary) as file:
             fill(file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _held(temporary: Path) -> BinaryIO:
+    """A new file with a lock; another process may have taken it for a left one before the lock was ours."""
+    while True:
+        file = temporary.open("wb")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(temporary), os.fstat(file.fileno())):
+                return file
+        file.close()
+
+
+def _clear(left: Path) -> None:
+    with suppress(OSError), left.open("r+b") as file:  # held, or gone by now
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        left.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,3 +65,34 @@ def test_a_write_that_fails_half_way_leaves_the_old_file_and_no_litter(tmp_path:
         atomic.write(path, fail)
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["f"]
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from aeos.results import atomic
+
+def fill(file):
+    file.write(b"half")
+    file.flush()
+    print("writing", flush=True)
+    sys.stdin.readline()
+
+atomic.write(Path("f"), fill)
+"""
+
+
+def test_what_a_kill_left_goes_with_the_next_write_and_what_another_writes_stays(tmp_path: Path) -> None:
+    path, writers = tmp_path / "f", []
+    for _ in range(2):
+        command = [sys.executable, "-c", WRITER]
+        writers.append(subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+        assert writers[-1].stdout.readline() == b"writing\n"
+    killed, living = writers
+    killed.kill()
+    killed.communicate()
+    assert len(os.listdir(tmp_path)) == 2
+    atomic.write_text(path, "mine")
+    assert sorted(os.listdir(tmp_path)) == [f".f.{living.pid}.tmp", "f"]
+    living.communicate(b"\n")
+    assert (living.returncode, path.read_text(), os.listdir(tmp_path)) == (0, "half", ["f"])
