@@ -43,10 +43,10 @@ def sharpness_watches(config: DictConfig, problem: Problem, rule: Rule) -> list[
 
 def judge(config: DictConfig, folder: Path) -> dict[str, Any]:
     """{"sharpness": where the run stood to the edge}, read off its own table; {} where it has none."""
-    import pandas as pd
-
     if config.sharpness.every is None:
         return {}
+    import pandas as pd
+
     rows = pd.read_csv(folder / "sharpness.csv")
     nearly_zero = NEARLY_ZERO[config.problem.get("criterion", "mse")]
     found = verdict(rows["step"], rows["ratio"], rows["train_loss"], nearly_zero=nearly_zero)

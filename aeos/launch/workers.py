@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import cache
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
@@ -72,6 +73,7 @@ class WorkersLauncher(Launcher):
         return []
 
 
+@cache
 def register() -> None:
     """Make it a choice of hydra/launcher. Hydra takes a plugin by its name alone, which must be among its own."""
     place = "hydra._internal.core_plugins.aeos"

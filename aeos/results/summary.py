@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+
+class Process:
+    """Of one process' rows of metrics.csv, one after the other: the last, the best held-out one, what was measured."""
+
+    def __init__(self) -> None:
+        self.last: dict[str, float] = {}
+        self.best: dict[str, float] = {"test_loss": math.inf}
+        self.measured: set[str] = set()
+
+    def take(self, row: dict[str, float]) -> None:
+        self.last = row
+        self.measured |= {name for name, value in row.items() if not math.isnan(value)}
+        if row["test_loss"] < self.best["test_loss"]:
+            self.best = row
+
+    def entry(self, diverged_at: int | None) -> dict[str, Any]:
+        entry: dict[str, Any] = {"steps": int(self.last["step"]), "diverged_at": diverged_at}
+        entry |= {name: number(self.last[name]) for name in self.last if name in self.measured - {"step"}}
+        if "step" in self.best:
+            entry["best_test_loss"], entry["best_test_loss_step"] = self.best["test_loss"], int(self.best["step"])
+        return entry
 
 
 def summarize(metrics: Path, diverged: Mapping[str, int]) -> dict[str, Any]:
@@ -13,28 +36,16 @@ def summarize(metrics: Path, diverged: Mapping[str, int]) -> dict[str, Any]:
 
     `diverged` maps processes to the step at which they blew up; `diverged_at` is null for the others.
     """
-    import pandas as pd
-
-    table = pd.read_csv(metrics)
-    processes = {
-        str(name): _process(rows, diverged.get(str(name))) for name, rows in table.groupby("process", sort=False)
-    }
+    processes: dict[str, Process] = {}
+    with metrics.open(newline="") as file:
+        for texts in csv.DictReader(file):
+            process = processes.setdefault(texts.pop("process"), Process())
+            process.take({name: float(text or "nan") for name, text in texts.items()})
+    entries = {name: process.entry(diverged.get(name)) for name, process in processes.items()}
     status = "diverged" if diverged else "finished"
-    if len(processes) == 1:
-        return {"status": status, **next(iter(processes.values()))}
-    return {"status": status, "processes": processes}
-
-
-def _process(rows: Any, diverged_at: int | None) -> dict[str, Any]:
-    last = rows.iloc[-1]
-    entry: dict[str, Any] = {"steps": int(last["step"]), "diverged_at": diverged_at}
-    for name in rows.columns.drop(["step", "process"]):
-        if rows[name].notna().any():
-            entry[name] = number(last[name])
-    if rows["test_loss"].notna().any():
-        best = rows.loc[rows["test_loss"].idxmin()]
-        entry["best_test_loss"], entry["best_test_loss_step"] = float(best["test_loss"]), int(best["step"])
-    return entry
+    if len(entries) == 1:
+        return {"status": status, **next(iter(entries.values()))}
+    return {"status": status, "processes": entries}
 
 
 def number(value: float) -> float | None:

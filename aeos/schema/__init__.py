@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from hydra.core.config_store import ConfigStore
 
 from aeos.schema.curve import CURVES
@@ -24,6 +26,7 @@ GROUPS = {
 __all__ = ["GROUPS", "JOBS", "register", "validate"]
 
 
+@cache
 def register() -> None:
     """Put every schema where a YAML file's defaults list finds it: `/schema/<group>/<name>@_here_`."""
     store = ConfigStore.instance()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy.ndimage import gaussian_filter1d
 
 
 def gaussian_average(values: ArrayLike, sigma: float) -> np.ndarray:
@@ -15,6 +15,7 @@ def gaussian_average(values: ArrayLike, sigma: float) -> np.ndarray:
     values = np.asarray(values, dtype=float)
     known = np.isfinite(values)
     total, weight = (
-        gaussian_filter1d(row, sigma, mode="constant") for row in (np.where(known, values, 0.0), known.astype(float))
+        scipy.ndimage.gaussian_filter1d(row, sigma, mode="constant")
+        for row in (np.where(known, values, 0.0), known.astype(float))
     )
     return np.divide(total, weight, out=np.full_like(values, np.nan), where=known)

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import erf
 
 from aeos.theory.sde.signsgd import initial_slope
 from aeos.theory.stability.coefficients import Number, choose, require
@@ -26,9 +25,9 @@ class Constants(NamedTuple):
 
 def _secant_and_tangent() -> Constants:
     low, high = EDGES
-    m = float(erf(high) - erf(low)) / (high - low)
+    m = (math.erf(high) - math.erf(low)) / (high - low)
     tangent = math.sqrt(-math.log(m * math.sqrt(math.pi) / 2))
-    return Constants(m, float(erf(low)) - m * low, float(erf(tangent)) - m * tangent, tangent)
+    return Constants(m, math.erf(low) - m * low, math.erf(tangent) - m * tangent, tangent)
 
 
 #: m = 0.246809, q1 = 0.595892, q2 = 0.614478, tangent = 1.232852

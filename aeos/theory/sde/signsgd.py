@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import scipy  # whose parts are loaded where they are used: most commands need none
 from numpy.typing import ArrayLike
-from scipy.special import betainc, erf, gammaln
 
 from aeos.theory.stability.coefficients import Number, require
 
@@ -37,10 +37,11 @@ def xi(z: ArrayLike, nu: float = math.inf) -> np.ndarray:
     _require_tails(nu)
     z = np.asarray(z, dtype=float)
     if nu == math.inf:
-        return erf(z / math.sqrt(2)) / 2
+        return scipy.special.erf(z / math.sqrt(2)) / 2
     a = np.arctan(z / math.sqrt(nu))
     if nu % 1 == 0 and nu <= LONGEST:
         return _elementary(a, int(nu))
+    betainc = scipy.special.betainc
     tail = betainc(nu / 2, 0.5, 1 / (1 + z**2 / nu))  # keeps its digits where sin² rounds to 1
     return np.sign(z) * np.where(np.abs(a) < 0.7, betainc(0.5, nu / 2, np.sin(a) ** 2), 1 - tail) / 2
 
@@ -53,7 +54,7 @@ def initial_slope(nu: float = math.inf) -> float:
     _require_tails(nu)
     if nu == math.inf:
         return math.sqrt(2 / math.pi)
-    return float(2 * np.exp(gammaln((nu + 1) / 2) - gammaln(nu / 2)) / math.sqrt(math.pi * nu))
+    return 2 * math.exp(math.lgamma((nu + 1) / 2) - math.lgamma(nu / 2)) / math.sqrt(math.pi * nu)
 
 
 def sign_covariance(correlation: ArrayLike) -> Number:

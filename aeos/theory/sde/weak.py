@@ -10,10 +10,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.polynomial import chebyshev
 from numpy.typing import ArrayLike
-from scipy.linalg import expm
-from scipy.special import erfc
 
 from aeos.theory.sde.lattice import Function, lattice_expectation
 from aeos.theory.sde.signsgd import signsgd_coefficients
@@ -74,7 +73,7 @@ def sde_expectation(
     grid = _grid(grad, start, scale, lr, horizon, nu, width, nodes)
     d = grid.derivative()
     generator = -grid.drift[:, None] * d + lr / 2 * grid.variance[:, None] * (d @ d)
-    return grid.at(start) @ expm(horizon * generator) @ test(grid.x)
+    return grid.at(start) @ scipy.linalg.expm(horizon * generator) @ test(grid.x)
 
 
 def euler_expectation(
@@ -162,5 +161,5 @@ def _grid(
     if not drift[0] > 0 > drift[-1]:
         raise ValueError(f"width={end:.3g}: must be wide enough that the gradient points outwards at both ends")
     fade = (MARGIN * np.abs(x) / end - 1) / (MARGIN - 1)  # from 0 within reach to 1 at the ends
-    taper = erfc(6 * (2 * fade - 1)) / 2
+    taper = scipy.special.erfc(6 * (2 * fade - 1)) / 2
     return Grid(end, x, drift, variance * taper)
