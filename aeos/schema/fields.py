@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from aeos.errors import BadInput, suggest
+
+MOST = 1e12  # so that a product of three settings, or the square of one times another, is a number in single precision
 
 
 def setting(default: Any, holds: Callable[[Any], bool], says: str) -> Any:
@@ -21,11 +22,11 @@ def setting(default: Any, holds: Callable[[Any], bool], says: str) -> Any:
 
 
 def positive(default: Any) -> Any:
-    return setting(default, lambda x: 0 < x < math.inf, "a finite number > 0")
+    return setting(default, lambda x: 0 < x <= MOST, f"> 0 and at most {MOST:g}")
 
 
 def nonnegative(default: Any) -> Any:
-    return setting(default, lambda x: 0 <= x < math.inf, "a finite number >= 0")
+    return setting(default, lambda x: 0 <= x <= MOST, f">= 0 and at most {MOST:g}")
 
 
 def rate(default: Any) -> Any:
@@ -48,7 +49,7 @@ def count(default: Any) -> Any:
 
 
 def finite(default: Any) -> Any:
-    return setting(default, math.isfinite, "a finite number")
+    return setting(default, lambda x: abs(x) <= MOST, f"in [{-MOST:g}, {MOST:g}]")
 
 
 def one_of(choices: Sequence[str], default: Any) -> Any:
@@ -73,6 +74,13 @@ def validate(config: DictConfig) -> None:
         raise BadInput(complaint)
 
 
+def _satisfied(holds: Callable[[Any], bool], value: Any) -> bool:
+    try:
+        return holds(value)
+    except (TypeError, ValueError, OverflowError):  # another kind of thing, such as a list in a list
+        return False
+
+
 def complaints(node: DictConfig, path: str) -> Iterator[str]:
     kind = OmegaConf.get_type(node)
     if not dataclasses.is_dataclass(kind):
@@ -90,11 +98,13 @@ def complaints(node: DictConfig, path: str) -> Iterator[str]:
         if path and name == "name" and value != field.default:
             group = path.removesuffix(".")
             yield f"{path}name={value}: cannot be set; choose with {group}={value}"
-        if isinstance(value, DictConfig):
+        if isinstance(value, DictConfig) and OmegaConf.is_interpolation(node, name):
+            yield f"{path}{name}: must be a value or a list of values, not the settings of another group"
+        elif isinstance(value, DictConfig):
             yield from complaints(value, f"{path}{name}.")
         elif value is not None and "holds" in field.metadata:
             values = list(value) if isinstance(value, ListConfig) else [value]
-            if not all(map(field.metadata["holds"], values)):
+            if not all(_satisfied(field.metadata["holds"], one) for one in values):
                 yield f"{path}{name}={value}: must be {field.metadata['says']}"
     relations = getattr(kind, "relations", None)
     if relations:

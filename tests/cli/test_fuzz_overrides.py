@@ -30,10 +30,11 @@ JOBS = {
     "sde-compare": "problem=quadratic steps=4 paths=3",
 }
 #: Not tried: what would fetch data, start processes, or take hours where it is allowed.
-KEYS = sorted({*keys_of_schema(), *groups()} - {"data.download", "workers", "launch.workers"})
+KEYS = sorted({*keys_of_schema(), *groups()} - {"data.download", "workers", "launch.workers", "kappa"})
 VALUES = [
-    "", "null", "true", "no", "0", "1", "2", "3", "-1", "-0.0", "0.5", "1e-3", "1e308", "1e-308", "nan", "inf", "-inf",
-    "2147483648", "99999999999999999999", "1e400", "0x10", "1_000", "abc", "adam", "gd", "quadratic", "cpu", "cuda:9",
+    "", "null", "true", "no", "0", "1", "2", "3", "-1", "-0.0", "0.5", "1e-3", "nan", "inf", "-inf",
+    "1e12", "-1e12", "1e-12", "1e308", "1e-308", "2147483648", "99999999999999999999", "1e400", "0x10", "1_000", "abc",
+    "adam", "gd", "quadratic", "cpu", "cuda:9",
     "[]", "[1]", "[1,a]", "[[0.9,0.9]]", "[[[1]]]", "{}", "{a:1}", "{a:{b:[1]}}", "'q'", '"q', "'", "[", "}", "(", "\\",
     "${seed}", "${nothing}", "${oc.env:HOME}", "${oc.env:NO_SUCH}", "${now:%Y}", "${hydra:job.name}", "${", "$", "${.}",
     "${..}", "${launch}", "${problem}", "${oc.create:{a:1}}", "${oc.decode:'['}", "???", "a b", "ä", "μ=1", "\n", "\t",
