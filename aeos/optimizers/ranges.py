@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +21,7 @@ RANGES = {
     if "holds" in field.metadata
 }
 # A config has its types checked by its schema, and refuses a run that cannot move; torch's classes allow lr = 0.
-RANGES["lr"] = (lambda x: 0 <= x < math.inf, "a finite number >= 0")
+RANGES["lr"] = RANGES["weight_decay"]
 RANGES["k"] = (lambda x: isinstance(x, int) and x >= 1, "an integer >= 1")
 RANGES["freeze"] = (lambda x: x is None or (isinstance(x, int) and 1 <= x < 2**31), "an integer >= 1, or None")
 RANGES["stages"] = (are_stages, "a list of (beta1, beta2) pairs, each in [0, 1)")

@@ -22,11 +22,11 @@ def setting(default: Any, holds: Callable[[Any], bool], says: str) -> Any:
 
 
 def positive(default: Any) -> Any:
-    return setting(default, lambda x: 0 < x <= MOST, f"> 0 and at most {MOST:g}")
+    return setting(default, lambda x: 0 < x <= MOST, f"a number > 0, at most {MOST:g}")
 
 
 def nonnegative(default: Any) -> Any:
-    return setting(default, lambda x: 0 <= x <= MOST, f">= 0 and at most {MOST:g}")
+    return setting(default, lambda x: 0 <= x <= MOST, f"a number >= 0, at most {MOST:g}")
 
 
 def rate(default: Any) -> Any:
@@ -49,7 +49,7 @@ def count(default: Any) -> Any:
 
 
 def finite(default: Any) -> Any:
-    return setting(default, lambda x: abs(x) <= MOST, f"in [{-MOST:g}, {MOST:g}]")
+    return setting(default, lambda x: abs(x) <= MOST, f"a number in [{-MOST:g}, {MOST:g}]")
 
 
 def one_of(choices: Sequence[str], default: Any) -> Any:

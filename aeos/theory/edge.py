@@ -59,7 +59,8 @@ def stability_threshold(
     threshold without decay. A rate that the optimizer calls by another name is refused.
 
     Arguments broadcast, but for the last two; the result has their common shape and the units of P⁻¹H. Raises
-    ValueError for signsgd and kadam, which have no smooth P, for other unknown names and for values out of range.
+    ValueError for signsgd and kadam, which have no smooth P, for other unknown names and for values out of range, among
+    them ηλ ≥ 2: θ ← (1 − ηλ)θ alone does not shrink, at any sharpness.
 
     Cohen et al., arXiv 2103.00065 and 2207.14484; decay, finite t and NAdam from the same characteristic polynomials.
     """
@@ -69,6 +70,7 @@ def stability_threshold(
     rates = {"beta1": np.asarray(beta1, dtype=float), "momentum": np.asarray(momentum, dtype=float)}
     _require("lr", lr, (lr > 0) & (lr < np.inf), "a finite number > 0")
     _require("weight_decay", weight_decay, (weight_decay >= 0) & (weight_decay < np.inf), "a finite number >= 0")
+    _require("lr·weight_decay", lr * weight_decay, lr * weight_decay < 2, "below 2; decay alone does not shrink")
     for name, rate in rates.items():
         _require(name, rate, (rate >= 0) & (rate < 1), "in [0, 1)")
     t = None if step is None else np.asarray(step)

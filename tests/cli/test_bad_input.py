@@ -165,6 +165,8 @@ CASES = {  # the words after `aeos`, and what the line must name
     "sde-compare noise=3e38": "at most 1e+12",
     "train problem=quadratic problem.spectrum=[[0.9,1]]": "problem.spectrum=[[0.9, 1]]",
     "train problem=quadratic problem.start=[nan]": "problem.start",
+    "sharpness problem=quadratic optimizer.lr=0.4 optimizer.weight_decay=5": "lr·weight_decay=2.0",
+    "flow-compare optimizer=rmspropw optimizer.weight_decay=2000 flows=[central_flow]": "lr·weight_decay=2.0",
     "train sinks=${launch}": "sinks",
     "train problem=quadratic problem.start=${launch}": "problem.start",
     "sweep-stability shards=4": "shard=3",

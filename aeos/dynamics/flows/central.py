@@ -65,7 +65,7 @@ class CentralFlow(Flow):
     to be followed to `tol` (of the eigenvalues, relative) and K(K + 1)/2 third derivatives. With `regularized` off the
     term ½∇⟨H, Σ⟩ is left out: what only the preconditioner does to the curvature remains.
 
-    Raises BadInput as `Flow` does, and for gd without that term, which is gradient flow.
+    Raises BadInput as `Flow` does, for ηλ ≥ 2, and for gd without that term, which is gradient flow.
     Cohen et al., arXiv 2410.24206.
     """
 
@@ -82,6 +82,7 @@ class CentralFlow(Flow):
         if self.preconditioner.rate > self.substeps:  # Euler's steps keep ν and c positive below that
             least = math.ceil(self.preconditioner.rate)
             raise BadInput(f"substeps={self.substeps}: too few for this optimizer.beta2; set substeps={least}")
+        self.discrete.rule.stability_threshold()
         if not self.regularized and self.discrete.rule.name == "gd":
             raise BadInput("regularized=false: of gd nothing but gradient flow is left; choose that, or an RMSprop")
 
