@@ -90,22 +90,29 @@ def complaints(node: DictConfig, path: str) -> Iterator[str]:
     for key in map(str, node):
         if key not in fields:
             yield f"{path}{key}: no such setting{suggest(key, fields)}"
-    for name, field in fields.items():
-        if OmegaConf.is_missing(node, name):
-            yield f"{path}{name} needs a value: add {path}{name}=…"
-            continue
-        value = node[name]
-        if path and name == "name" and value != field.default:
-            group = path.removesuffix(".")
-            yield f"{path}name={value}: cannot be set; choose with {group}={value}"
-        if isinstance(value, DictConfig) and OmegaConf.is_interpolation(node, name):
-            yield f"{path}{name}: must be a value or a list of values, not the settings of another group"
-        elif isinstance(value, DictConfig):
-            yield from complaints(value, f"{path}{name}.")
-        elif value is not None and "holds" in field.metadata:
-            values = list(value) if isinstance(value, ListConfig) else [value]
-            if not all(_satisfied(field.metadata["holds"], one) for one in values):
-                yield f"{path}{name}={value}: must be {field.metadata['says']}"
+    for field in fields.values():
+        yield from _about(node, path, field)
     relations = getattr(kind, "relations", None)
     if relations:
         yield from (f"{path}{text}" for text in relations(node))
+
+
+def _about(node: DictConfig, path: str, field: dataclasses.Field[Any]) -> Iterator[str]:
+    """What is wrong with one setting. OmegaConf has checked its type, but not that of what it refers to."""
+    name = f"{path}{field.name}"
+    if OmegaConf.is_missing(node, field.name):
+        yield f"{name} needs a value: add {name}=…"
+        return
+    value, group = node[field.name], dataclasses.is_dataclass(field.default_factory)
+    if path and field.name == "name" and value != field.default:
+        yield f"{name}={value}: cannot be set; choose with {path.removesuffix('.')}={value}"
+    if OmegaConf.is_interpolation(node, field.name) and (group or isinstance(value, DictConfig)):
+        yield f"{name}: only a value, or a list of values, can be taken from elsewhere in the config"
+    elif isinstance(value, DictConfig):
+        yield from complaints(value, f"{name}.")
+    elif value is not None and str(field.type).startswith("list") and not isinstance(value, ListConfig):
+        yield f"{name}={value}: must be a list, such as [{value}]"
+    elif value is not None and "holds" in field.metadata:
+        values = list(value) if isinstance(value, ListConfig) else [value]
+        if not all(_satisfied(field.metadata["holds"], one) for one in values):
+            yield f"{name}={value}: must be {field.metadata['says']}"

@@ -168,6 +168,9 @@ CASES = {  # the words after `aeos`, and what the line must name
     "sharpness problem=quadratic optimizer.lr=0.4 optimizer.weight_decay=5": "lr·weight_decay=2.0",
     "flow-compare optimizer=rmspropw optimizer.weight_decay=2000 flows=[central_flow]": "lr·weight_decay=2.0",
     "train sinks=${launch}": "sinks",
+    "train problem=quadratic problem.start=${seed}": "such as [0]",
+    "train self_stabilization=${seed}": "self_stabilization",
+    "train self_stabilization=${sharpness}": "self_stabilization",
     "train problem=quadratic problem.start=${launch}": "problem.start",
     "sweep-stability shards=4": "shard=3",
     "sweep-stability shard=1": "set shards",
@@ -239,12 +242,3 @@ def test_a_missing_package_says_how_to_get_it(aeos: Callable[..., Said], monkeyp
     assert said.code == 2
     assert "pip install mlxtend" in said.err
     assert len(said.err.splitlines()) == 1
-
-
-def test_one_failing_run_of_a_sweep_says_so_and_the_others_finish(aeos: Callable[..., Said], tmp_path: Path) -> None:
-    said = aeos("train", "-m", "data.n=50,5000,60", "batch_size=10", "steps=2")
-    assert said.code == 2
-    assert len(said.err.splitlines()) == 1
-    assert "data.n" in said.err
-    assert len(list(tmp_path.glob("outputs/train/*/done.json"))) == 2
-    assert {path.name for path in tmp_path.iterdir()} == {"outputs"}

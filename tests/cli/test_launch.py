@@ -96,3 +96,12 @@ def test_what_hydra_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         "submitit_folder=${out}/.slurm/%j",
     )}  # fmt: skip
     assert not any("qos" in word or "account" in word for word in slurm)
+
+
+def test_one_failing_run_of_a_sweep_says_so_and_the_others_finish(aeos: Callable[..., Said], tmp_path: Path) -> None:
+    said = aeos("train", "-m", "data.n=50,5000,60", "batch_size=10", "steps=2")
+    assert said.code == 2
+    assert len(said.err.splitlines()) == 1
+    assert "data.n" in said.err
+    assert len(list(tmp_path.glob("outputs/train/*/done.json"))) == 2
+    assert {path.name for path in tmp_path.iterdir()} == {"outputs"}
